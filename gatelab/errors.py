@@ -1,0 +1,39 @@
+"""Every error that gatelab raises on purpose. Each names the cause and the cure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GatelabError(Exception):
+    """The base of all errors of gatelab."""
+
+
+class EquationError(GatelabError, ValueError):
+    """The equations of a cell, or an edit of them, do not make a cell."""
+
+
+class ShapeError(GatelabError, ValueError):
+    """A tensor's shape, dtype or device does not fit the layer."""
+
+
+class OptionError(GatelabError, ValueError):
+    """An option has a value that it cannot have."""
+
+
+class TaskError(GatelabError, ValueError):
+    """A task's name or its data does not fit."""
+
+
+class StoreError(GatelabError, OSError):
+    """A file or folder of a run is missing, broken or not ours."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that offers the known name most like `name`, or lists them all: the cure of a slip."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return "There are: " + ", ".join(names) + "."

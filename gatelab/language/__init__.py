@@ -1,0 +1,1 @@
+"""The language: equations become expressions, expressions a Cell."""
