@@ -1,0 +1,1 @@
+"""Backends: each runs a cell over a batch of sequences. `eager` is the meaning."""

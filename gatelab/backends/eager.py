@@ -1,0 +1,196 @@
+"""The eager backend: the meaning of a cell, in plain torch.
+
+It runs on any device and dtype and carries second derivatives, `vmap` and per-sample gradients. Two things are done
+for speed, and change nothing else: products with `x` are taken for all steps at once, and matrices that multiply
+the same vector are stacked, so that a step is one product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from gatelab.backends.base import Backend, Result, Run
+from gatelab.language.cell import Cell
+from gatelab.language.expressions import Apply, Expression, Name, Number, Product, walk
+from gatelab.language.ops import OPERATIONS
+
+Value = Tensor | float
+Operand = Expression
+
+
+@lru_cache(maxsize=256)
+def products(cell: Cell) -> dict[Operand, tuple[Product, ...]]:
+    """The products of a cell, gathered by the vector they multiply."""
+    found: dict[Operand, dict[Product, None]] = {}
+    for line in cell.lines:
+        for expression in walk(line.expression):
+            if isinstance(expression, Product):
+                found.setdefault(expression.operand, {})[expression] = None
+    return {operand: tuple(members) for operand, members in found.items()}
+
+
+def run(asked: Run) -> Result:
+    """Steps through time; see `Run` and `Result` for the shapes."""
+    cell, weights = asked.cell, _stack_weights(asked.cell, asked.parameters)
+    by_input, by_step = {}, {}
+    for operand, stacked in weights.items():
+        is_input = isinstance(operand, Name) and operand.role == "input"
+        (by_input if is_input else by_step)[operand] = stacked
+    # (T, B, I) @ (I, G*H) for all steps at once, then one list of steps a matrix.
+    projected = {
+        product: values.unbind(0)
+        for operand, stacked in by_input.items()
+        for product, values in stacked.times(asked.x).items()
+    }
+    x = asked.x.unbind(0)
+    known = _vectors_and_scalars(asked)
+    state = dict(zip(cell.states, asked.state, strict=True))
+    fresh = dict(zip(cell.states, asked.fresh, strict=False))
+    batch = torch.broadcast_shapes(asked.x.shape[1:-1], *(value.shape[:-1] for value in asked.state))
+    outputs = []
+    for t in range(len(x)):
+        if asked.resets is not None:
+            state = {name: torch.where(asked.resets[t], fresh[name], state[name]) for name in state}
+        step = Step(
+            cell=cell,
+            sizes=asked.sizes,
+            batch=batch,
+            x=x[t],
+            previous=state,
+            inside=_masked(state, asked.masks),
+            known=known,
+            weights=by_step,
+            products={product: steps[t] for product, steps in projected.items()},
+        )
+        step.take()
+        new = {name: _kept(step.vector(name), state[name], asked.zoneout.get(name), t) for name in state}
+        stored = cell.stored_as.get(cell.output)
+        output = new[stored] if stored else step.vector(cell.output)
+        if asked.alive is not None:
+            new = {name: torch.where(asked.alive[t], new[name], state[name]) for name in state}
+            output = torch.where(asked.alive[t], output, torch.zeros_like(output))
+        state = new
+        outputs.append(output)
+    return Result(torch.stack(outputs), tuple(state.values()))
+
+
+@dataclass
+class Step:
+    """One step of a cell: what is known before it, and the values of its lines as they come.
+
+    Attributes:
+        batch: ([R,] B).
+        inside: the states as read inside of a product, with recurrent dropout.
+        known: learned vectors and scalars and constants by name, shaped to meet (B, W).
+        weights: stacked matrices by the vector they multiply.
+        products: the products known so far.
+        current: the lines' values so far.
+    """
+
+    cell: Cell
+    sizes: Mapping[str, int]
+    batch: torch.Size
+    x: Tensor
+    previous: Mapping[str, Tensor]
+    inside: Mapping[str, Tensor]
+    known: Mapping[str, Value]
+    weights: Mapping[Operand, _Stacked]
+    products: dict[Product, Tensor]
+    current: dict[str, Value] = field(default_factory=dict)
+
+    def take(self) -> None:
+        for line in self.cell.lines:
+            self.current[line.name] = self.value(line.expression, self.previous)
+
+    def value(self, expression: Expression, states: Mapping[str, Tensor]) -> Value:
+        match expression:
+            case Number(value=value):
+                return value
+            case Name(name=name, role="current"):
+                return self.current[name]
+            case Name(name=name, role="previous"):
+                return states[self.cell.stored_as[name]]
+            case Name(role="input"):
+                return self.x
+            case Name(name=name):
+                return self.known[name]
+            case Apply(operation=operation, arguments=arguments):
+                values = [self.value(argument, states) for argument in arguments]
+                return apply(operation, values)
+            case Product(operand=operand):
+                if expression not in self.products:
+                    vector = self.value(operand, self.inside)
+                    self.products |= self.weights[operand].times(self._wide(vector, self.weights[operand].width))
+                return self.products[expression]
+        raise AssertionError(expression)
+
+    def vector(self, name: str) -> Tensor:
+        """The value of a line as a whole vector, ([R,] B, W)."""
+        return self._wide(self.current[name], self.sizes[self.cell.width(name)])
+
+    def _wide(self, value: Value, width: int) -> Tensor:
+        """A value that is the same for all units or sequences, written out for each."""
+        if not isinstance(value, Tensor):
+            value = self.x.new_full((1, 1), value)
+        shape = (*torch.broadcast_shapes(self.batch, value.shape[:-1]), width)
+        return value if value.shape == shape else value.expand(shape)
+
+
+def apply(operation: str, values: list[Value]) -> Value:
+    """An operation of the table on tensors and plain numbers."""
+    meaning = OPERATIONS[operation].meaning
+    if any(isinstance(value, Tensor) for value in values):
+        return meaning(*values)
+    # Plain numbers only, as in sqrt(2): computed in double precision.
+    return float(meaning(*(torch.tensor(value, dtype=torch.float64) for value in values)))
+
+
+@dataclass(frozen=True)
+class _Stacked:
+    """Matrices that multiply the same vector, side by side: (..., width, sum of rows)."""
+
+    members: tuple[Product, ...]
+    weight: Tensor
+    rows: list[int]
+
+    @property
+    def width(self) -> int:
+        return self.weight.shape[-2]
+
+    def times(self, vector: Tensor) -> dict[Product, Tensor]:
+        parts = torch.matmul(vector, self.weight).split(self.rows, dim=-1)
+        return dict(zip(self.members, parts, strict=True))
+
+
+def _stack_weights(cell: Cell, parameters: Mapping[str, Tensor]) -> dict[Operand, _Stacked]:
+    stacked = {}
+    for operand, members in products(cell).items():
+        each = [parameters[p.matrix] if p.transposed else parameters[p.matrix].mT for p in members]
+        stacked[operand] = _Stacked(members, torch.cat(each, dim=-1), [w.shape[-1] for w in each])
+    return stacked
+
+
+def _vectors_and_scalars(asked: Run) -> dict[str, Value]:
+    known: dict[str, Value] = dict(asked.cell.constants)
+    known |= {name: asked.parameters[name].unsqueeze(-2) for name in asked.cell.shapes.vectors}
+    return known | {name: asked.parameters[name][..., None, None] for name in asked.cell.shapes.scalars}
+
+
+def _masked(state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    return {name: value * masks[name] if name in masks else value for name, value in state.items()}
+
+
+def _kept(new: Tensor, old: Tensor, keep: Tensor | float | None, t: int) -> Tensor:
+    """Zoneout (Krueger et al. 2017, equation 3): a share of the units stays as it was before the step."""
+    if keep is None:
+        return new
+    share = keep[t] if isinstance(keep, Tensor) else keep
+    return share * old + (1 - share) * new
+
+
+BACKEND = Backend("eager", "plain torch, step by step; any device and dtype, second derivatives, vmap", run)

@@ -1,0 +1,182 @@
+"""Layers and directions: cells run over sequences, without a module around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gatelab.backends.base import Backend, Run
+from gatelab.language.cell import Cell
+from gatelab.language.expressions import Name, Product, walk
+from gatelab.nn.sequences import alive_steps
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One cell going one way through a layer.
+
+    Attributes:
+        sizes: what each width symbol of the cell is.
+        parameters: each of the shape that the cell says, with an axis R before it for replicas.
+        start: the states before the first step, each ([R,] B, W).
+        fresh: the states that a reset goes back to, likewise.
+    """
+
+    cell: Cell
+    sizes: Mapping[str, int]
+    parameters: Mapping[str, Tensor]
+    start: tuple[Tensor, ...]
+    fresh: tuple[Tensor, ...]
+    backwards: bool
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What training adds, as probabilities.
+
+    Attributes:
+        dropout: of a feature of the output of every layer but the last.
+        recurrent_dropout: of a unit of a state inside of products, the same for all steps of a sequence
+            (Gal & Ghahramani 2016).
+        zoneout: of a unit to keep its value over a step, by state (Krueger et al. 2017); out of training the
+            mixture of both values in this proportion.
+        training: whether to draw.
+    """
+
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    zoneout: Mapping[str, float] | None = None
+    training: bool = False
+
+
+def run_layers(
+    layers: Sequence[Sequence[Direction]],
+    x: Tensor,
+    *,
+    backend: Backend,
+    lengths: Tensor | None = None,
+    resets: Tensor | None = None,
+    noise: Noise = Noise(),
+) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+    """Run layers of one or two directions over a batch of sequences.
+
+    Args:
+        x: (T, [R or 1,] B, I).
+        lengths: ([R or 1,] B), or None.
+        resets: (T, [R or 1,] B, 1), or None.
+
+    Returns:
+        The output of the last layer, (T, [R,] B, D*W), and the final states of every layer and direction, in the
+        order of torch: layer by layer, forwards before backwards.
+    """
+    final = []
+    for depth, directions in enumerate(layers):
+        if depth and noise.dropout:
+            x = functional.dropout(x, noise.dropout, noise.training)
+        outputs = []
+        for direction in directions:
+            output, state = run_direction(direction, x, backend, lengths, resets, noise)
+            outputs.append(output)
+            final.append(state)
+        x = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
+    return x, final
+
+
+def run_direction(
+    direction: Direction,
+    x: Tensor,
+    backend: Backend,
+    lengths: Tensor | None,
+    resets: Tensor | None,
+    noise: Noise,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """One cell, one way; shapes as in `run_layers`."""
+    steps = x.shape[0]
+    alive = None if lengths is None else alive_steps(lengths, steps)
+    order = _backwards(lengths, steps, x.device) if direction.backwards else None
+    if order is not None:
+        x = _take(x, order)
+        resets = None if resets is None else _backward_resets(resets, order)
+    result = backend.run(
+        Run(
+            cell=direction.cell,
+            sizes=direction.sizes,
+            parameters=direction.parameters,
+            x=x,
+            state=direction.start,
+            fresh=direction.fresh,
+            resets=resets,
+            alive=alive,
+            masks=_masks(direction, noise),
+            zoneout=_zoneout(direction, noise, steps),
+        )
+    )
+    output = result.output if order is None else _take(result.output, order)
+    return output, result.state
+
+
+def _backwards(lengths: Tensor | None, steps: int, device: torch.device) -> Tensor:
+    """For each step backwards the step forwards, (T, 1, ...) or (T, ..., B): each sequence turns at its own end.
+
+    Steps beyond the end stay where they are, so that the order is its own inverse.
+    """
+    time = torch.arange(steps, device=device)
+    if lengths is None:
+        return time.flip(0)
+    time = time.view(-1, *[1] * lengths.ndim)
+    return torch.where(time < lengths, lengths - 1 - time, time)
+
+
+def _take(values: Tensor, order: Tensor) -> Tensor:
+    """The steps of (T, ..., B, W) in another order."""
+    if order.ndim == 1:
+        return values.index_select(0, order)
+    # Sequences may be shared by the replicas while their lengths are not, and the other way round.
+    shape = torch.broadcast_shapes(values.shape[1:-1], order.shape[1:])
+    index = order.expand(-1, *shape).unsqueeze(-1).expand(-1, *shape, values.shape[-1])
+    return values.expand(-1, *shape, -1).gather(0, index)
+
+
+def _backward_resets(resets: Tensor, order: Tensor) -> Tensor:
+    """Going backwards a sequence starts afresh behind the step that would be its first, going forwards."""
+    behind = torch.cat([resets[1:], torch.zeros_like(resets[:1])])
+    turned = _take(behind, order)
+    return torch.cat([torch.zeros_like(turned[:1]), turned[1:]])
+
+
+def states_in_products(cell: Cell) -> tuple[str, ...]:
+    """The states whose value before the step is read inside of a product."""
+    inside = [
+        name.name
+        for line in cell.lines
+        for product in walk(line.expression)
+        if isinstance(product, Product)
+        for name in walk(product.operand)
+        if isinstance(name, Name) and name.role == "previous"
+    ]
+    return tuple(dict.fromkeys(cell.stored_as[name] for name in inside))
+
+
+def _masks(direction: Direction, noise: Noise) -> dict[str, Tensor]:
+    if not (noise.training and noise.recurrent_dropout):
+        return {}
+    states = dict(zip(direction.cell.states, direction.start, strict=True))
+    return {
+        name: functional.dropout(torch.ones_like(states[name]), noise.recurrent_dropout)
+        for name in states_in_products(direction.cell)
+    }
+
+
+def _zoneout(direction: Direction, noise: Noise, steps: int) -> dict[str, Tensor | float]:
+    states = dict(zip(direction.cell.states, direction.start, strict=True))
+    shares = {name: share for name, share in (noise.zoneout or {}).items() if share}
+    if not noise.training:
+        return dict(shares)
+    return {
+        name: torch.bernoulli(torch.full((steps, *states[name].shape), share).to(states[name]))
+        for name, share in shares.items()
+    }

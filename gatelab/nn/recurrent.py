@@ -1,0 +1,314 @@
+"""The layer: a cell of your own with the manners of `nn.LSTM`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from gatelab.backends.registry import choose
+from gatelab.errors import OptionError, ShapeError, nearest
+from gatelab.language.cell import Cell
+from gatelab.language.lookup import find_cell
+from gatelab.nn.function import Direction, Noise, run_layers, states_in_products
+from gatelab.nn.initialise import check_init, initialise
+from gatelab.nn.sequences import Lengths, read_sequences
+from gatelab.nn.state import make_state, read_state
+
+
+class Recurrent(nn.Module):
+    """Layers of a recurrent cell.
+
+    T time, R replicas, B batch, I input, H hidden, L layers, D directions, W the width of the cell's output or of
+    one of its states; W is H unless the cell has widths of its own.
+
+    Args:
+        cell: a name of the catalogue, a path to a text file of equations, or a Cell.
+        input_size: I.
+        hidden_size: H.
+        num_layers: L.
+        bias: whether the cell's biases `b...` are learned, or left out.
+        batch_first: sequences come as (B, T, I).
+        dropout: share of features dropped between layers in training.
+        bidirectional: a second cell a layer, going backwards; outputs are joined.
+        recurrent_dropout: share of units of a state dropped inside of products such as `R @ h`, the same for all
+            steps of a sequence (variational; Gal & Ghahramani 2016).
+        zoneout: share of units that keep their value over a step; one number, or one a state.
+        replicas: R independent copies, trained in one call; each parameter has a leading axis R.
+        backend: "auto", or the name of one.
+        init: how parameters start: None for torch's uniform with the cell's own entries above it; the name of a
+            scheme ("uniform", "glorot", "orthogonal", "keras", "zeros", "chrono(784)"); or a mapping from
+            parameters or patterns to schemes.
+        widths: sizes for the cell's further widths, as in `{"P": 32}`.
+        learned_state: whether the states before the first step are learned; else they are zeros.
+
+    Raises:
+        OptionError: an option that can't be.
+        EquationError: the text of a cell is not one.
+
+    Example:
+        >>> layer = Recurrent("lstm", 10, 20)
+        >>> output, state = layer(torch.zeros(5, 3, 10))
+        >>> output.shape, state.h.shape, state.c.shape
+        (torch.Size([5, 3, 20]), torch.Size([1, 3, 20]), torch.Size([1, 3, 20]))
+    """
+
+    def __init__(
+        self,
+        cell: str | PathLike[str] | Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        replicas: int | None = None,
+        backend: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        init: object = None,
+        widths: Mapping[str, int] | None = None,
+        learned_state: bool = False,
+    ) -> None:
+        super().__init__()
+        found = find_cell(cell)
+        self.cell = found if bias else found.without_biases()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = _whole("num_layers", num_layers)
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = _share("dropout", dropout)
+        self.bidirectional = bidirectional
+        self.recurrent_dropout = _share("recurrent_dropout", recurrent_dropout)
+        self.zoneout = _zoneout(zoneout, self.cell)
+        self.replicas = None if replicas is None else _whole("replicas", replicas)
+        self.init = init
+        self.widths = dict(widths or {})
+        self.learned_state = learned_state
+        self.backend = backend
+        choose(backend)
+        check_init(init, self.cell)
+        if self.recurrent_dropout and not states_in_products(self.cell):
+            raise OptionError(
+                f"recurrent_dropout drops states inside of products, and '{self.cell.name}' has no such product.\n"
+                "Use zoneout, which acts on the states themselves."
+            )
+        lead = () if self.replicas is None else (self.replicas,)
+        for depth, suffix in self._places():
+            sizes = self._sizes(depth)
+            shapes = self.cell.parameters(sizes["I"], hidden_size, **self.widths)
+            if learned_state:
+                shapes |= {f"initial_{state}": (sizes[self.cell.width(state)],) for state in self.cell.states}
+            for name, shape in shapes.items():
+                tensor = torch.empty((*lead, *shape), device=device, dtype=dtype)
+                self.register_parameter(name + suffix, nn.Parameter(tensor))
+        self.reset_parameters()
+
+    @property
+    def output_size(self) -> int:
+        """The features of the output at a step, D * W."""
+        return self._sizes(0)[self.cell.width(self.cell.output)] * self._directions
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew, replica by replica."""
+        for replica in range(self.replicas or 1):
+            for _, suffix in self._places():
+                drawn = {
+                    name: value.detach() if self.replicas is None else value.detach()[replica]
+                    for name, value in self._parameters_at(suffix).items()
+                }
+                initialise(drawn, self.cell, self.hidden_size, self.init)
+        if self.learned_state:
+            for _, suffix in self._places():
+                for state in self.cell.states:
+                    nn.init.zeros_(getattr(self, f"initial_{state}{suffix}"))
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        state: object = None,
+        lengths: Lengths = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Any, Any]:
+        """Run the cell over sequences.
+
+        Args:
+            x: (T, B, I); (B, T, I) with `batch_first`; (T, I) for one sequence; or packed. With replicas
+                (R, T, B, I), or without R for all of them.
+            state: the states before the first step: a tuple of tensors (L*D, B, W), as this returns it; with
+                replicas (R, L*D, B, W); without B for one sequence. Zeros if None.
+            lengths: how many steps each sequence has, (B,), with replicas also (R, B). Beyond them outputs are 0
+                and states stay.
+            resets: before which steps the states start afresh, (T, B), of bool, in the order of `x`.
+
+        Returns:
+            The output after each step, (T, B, D*W), in the form in which `x` came; and the states after the last
+            step, a NamedTuple.
+
+        Raises:
+            ShapeError: a shape, dtype, device or length that does not fit.
+        """
+        read = read_sequences(
+            x,
+            lengths,
+            resets,
+            input_size=self.input_size,
+            batch_first=self.batch_first,
+            replicas=self.replicas,
+        )
+        self._check_like_parameters(read.x)
+        backend, _ = choose(self.backend)
+        output, final = run_layers(
+            self._layers(state, read.x, read.batched),
+            read.x,
+            backend=backend,
+            lengths=read.lengths,
+            resets=read.resets,
+            noise=Noise(self.dropout, self.recurrent_dropout, self.zoneout, self.training),
+        )
+        # (L*D) tuples of ([R,] B, W) become one tuple of ([R,] L*D, B, W).
+        values = [torch.stack(parts, dim=-3) for parts in zip(*final, strict=True)]
+        if not read.batched:
+            values = [value.squeeze(-2) for value in values]
+        return read.restore(output), make_state(self.cell.states, values)
+
+    def step(self, x: Tensor, state: object = None) -> tuple[Tensor, Any]:
+        """One step, for streaming.
+
+        Args:
+            x: (B, I), or (I,) for one sequence; with replicas (R, B, I), or without R for all of them.
+            state: as in `forward`; what the step before returned.
+
+        Returns:
+            The output, (B, W), and the states.
+
+        Raises:
+            ShapeError: as in `forward`.
+            OptionError: the layer goes both ways, or would draw a dropout mask anew at each step.
+        """
+        if self.bidirectional:
+            raise OptionError("A layer that goes both ways needs the whole sequence.\nUse layer(x).")
+        if self.training and self.recurrent_dropout:
+            raise OptionError("Recurrent dropout holds one mask for a whole sequence.\nCall layer.eval() first.")
+        time = -2 if self.batch_first and x.ndim > 1 else -3 if x.ndim > 1 else 0
+        output, state = self(x.unsqueeze(time), state)
+        return output.squeeze(time), state
+
+    def explain(self) -> str:
+        """Which backend runs this layer, and why."""
+        backend, why = choose(self.backend)
+        return f"{backend.name}: {backend.about}.\nTaken because {why}."
+
+    def extra_repr(self) -> str:
+        shown = [f"{self.cell.name!r}", str(self.input_size), str(self.hidden_size)]
+        options: dict[str, tuple[object, object]] = {
+            "num_layers": (self.num_layers, 1),
+            "bias": (self.bias, True),
+            "batch_first": (self.batch_first, False),
+            "dropout": (self.dropout, 0.0),
+            "bidirectional": (self.bidirectional, False),
+            "recurrent_dropout": (self.recurrent_dropout, 0.0),
+            "zoneout": (self.zoneout, {}),
+            "replicas": (self.replicas, None),
+            "backend": (self.backend, "auto"),
+            "init": (self.init, None),
+            "widths": (self.widths, {}),
+            "learned_state": (self.learned_state, False),
+        }
+        return ", ".join(shown + [f"{k}={value!r}" for k, (value, usual) in options.items() if value != usual])
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _places(self) -> Iterator[tuple[int, str]]:
+        """Every layer and direction: the depth, and what the names of its parameters end in."""
+        for depth in range(self.num_layers):
+            for ending in ("", "_reverse")[: self._directions]:
+                yield depth, f"_l{depth}{ending}"
+
+    def _sizes(self, depth: int) -> dict[str, int]:
+        sizes = self.cell.sizes(self.input_size, self.hidden_size, self.widths)
+        if depth:
+            wide = sizes[self.cell.width(self.cell.output)] * self._directions
+            sizes = self.cell.sizes(wide, self.hidden_size, self.widths)
+        return sizes
+
+    def _parameters_at(self, suffix: str) -> dict[str, Tensor]:
+        return {name: getattr(self, name + suffix) for name in self.cell.parameter_names}
+
+    def _layers(self, state: object, x: Tensor, batched: bool) -> list[list[Direction]]:
+        places = list(self._places())
+        batch = (*(() if self.replicas is None else (self.replicas,)), x.shape[-2])
+        widths = [self._sizes(0)[self.cell.width(name)] for name in self.cell.states]
+        given: tuple[Tensor, ...] | None = None
+        if state is not None:
+            shapes = [(*batch[:-1], len(places), batch[-1], width) for width in widths]
+            given = read_state(state, self.cell, shapes, x, batched)
+        layers: list[list[Direction]] = [[] for _ in range(self.num_layers)]
+        for index, (depth, suffix) in enumerate(places):
+            fresh = tuple(
+                getattr(self, f"initial_{name}{suffix}").unsqueeze(-2).expand(*batch, width)
+                if self.learned_state
+                else x.new_zeros((*batch, width))
+                for name, width in zip(self.cell.states, widths, strict=True)
+            )
+            layers[depth].append(
+                Direction(
+                    cell=self.cell,
+                    sizes=self._sizes(depth),
+                    parameters=self._parameters_at(suffix),
+                    start=fresh if given is None else tuple(value.select(-3, index) for value in given),
+                    fresh=fresh,
+                    backwards=suffix.endswith("_reverse"),
+                )
+            )
+        return layers
+
+    def _check_like_parameters(self, x: Tensor) -> None:
+        own = next(self.parameters(), None)
+        if own is None:
+            return
+        if own.device != x.device:
+            raise ShapeError(
+                f"The input is on {x.device} and the layer on {own.device}.\nWrite x.to('{own.device}')."
+            )
+        if own.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ShapeError(f"The input has dtype {x.dtype} and the layer {own.dtype}.\nWrite x.to({own.dtype}).")
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise OptionError(f"{name} is {value!r}.\nGive a whole number from 1 on.")
+    return value
+
+
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 or math.isnan(value):
+        raise OptionError(f"{name} is {value!r}.\nGive a share from 0 to under 1.")
+    return float(value)
+
+
+def _zoneout(given: float | Mapping[str, float], cell: Cell) -> dict[str, float]:
+    """The share for each stored state; the larger one for states that are stored as one."""
+    shares = dict(given) if isinstance(given, Mapping) else dict.fromkeys(cell.states, given)
+    for name in shares:
+        if name not in cell.stored_as:
+            raise OptionError(
+                f"zoneout names '{name}', which is not a state of '{cell.name}'.\n{nearest(name, cell.states)}"
+            )
+    stored: dict[str, float] = {}
+    for name, share in shares.items():
+        kept = cell.stored_as[name]
+        stored[kept] = max(stored.get(kept, 0.0), _share("zoneout", share))
+    return {name: share for name, share in stored.items() if share}

@@ -1,0 +1,183 @@
+"""The forms in which sequences come, and the one form in which they are run: time first.
+
+T time, R replicas, B batch, I input, D directions, L layers, W the width of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from gatelab.errors import ShapeError
+
+Lengths = Tensor | Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences in the form in which they are run.
+
+    Attributes:
+        x: (T, [R or 1,] B, I); what lies beyond a sequence's end is 0.
+        lengths: ([R or 1,] B), or None if all have T steps.
+        resets: (T, [R or 1,] B, 1), of bool, or None.
+        restore: turns an output (T, [R,] B, W) into the form in which the input came.
+        batched: whether the input had a batch axis.
+    """
+
+    x: Tensor
+    lengths: Tensor | None
+    resets: Tensor | None
+    restore: Callable[[Tensor], Tensor | PackedSequence]
+    batched: bool
+
+
+def read_sequences(
+    x: Tensor | PackedSequence,
+    lengths: Lengths,
+    resets: Tensor | None,
+    *,
+    input_size: int,
+    batch_first: bool,
+    replicas: int | None,
+) -> Sequences:
+    """Sequences from any of the forms that a layer takes.
+
+    Args:
+        x: ([R,] T, B, I), or with `batch_first` ([R,] B, T, I), or (T, I), or packed.
+        lengths: (B,), or (R, B): how many steps of each sequence there are.
+        resets: of the shape of `x` without its last axis, of bool.
+
+    Raises:
+        ShapeError: something has the wrong shape, type or range.
+    """
+    if isinstance(x, PackedSequence):
+        if lengths is not None or resets is not None or replicas is not None:
+            raise ShapeError(
+                "A packed sequence has lengths of its own and takes no resets or replicas.\n"
+                "Unpack it with torch.nn.utils.rnn.pad_packed_sequence."
+            )
+        return _read_packed(x, input_size)
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"The input is a {type(x).__name__}.\nGive a tensor or a PackedSequence.")
+    _check_input(x, input_size, batch_first, replicas)
+    batched = x.ndim > 2
+    if not batched:  # (T, I) is a batch of one, whatever batch_first says; torch has it so too.
+        x = x.unsqueeze(1)
+    else:
+        x = _time_first(x, batch_first)
+    if replicas is not None and x.ndim == 3:
+        x = x.unsqueeze(1)
+    if x.shape[0] == 0:
+        raise ShapeError("The input has 0 time steps.\nGive at least one.")
+    steps = _read_resets(resets, x, batched, batch_first, replicas)
+    counts = _read_lengths(lengths, x, batched, replicas)
+    if counts is not None:
+        # What stands beyond the end must not reach any gradient, were it NaN.
+        x = torch.where(alive_steps(counts, x.shape[0]), x, torch.zeros_like(x))
+
+    def restore(output: Tensor) -> Tensor:
+        if replicas is not None:
+            output = output.transpose(0, 1)  # (R, T, B, W)
+        if not batched:
+            return output.squeeze(-2)
+        return output.transpose(-2, -3) if batch_first else output
+
+    return Sequences(x, counts, steps, restore, batched)
+
+
+def alive_steps(lengths: Tensor, steps: int) -> Tensor:
+    """Which steps lie within the sequences, (T, ..., B, 1)."""
+    time = torch.arange(steps, device=lengths.device).view(-1, *[1] * lengths.ndim)
+    return (time < lengths).unsqueeze(-1)
+
+
+def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
+    if packed.data.ndim != 2 or packed.data.shape[-1] != input_size:
+        raise ShapeError(f"The packed input has shape {tuple(packed.data.shape)}, not (steps, {input_size}).")
+    x, lengths = pad_packed_sequence(packed)
+
+    def restore(output: Tensor) -> PackedSequence:
+        order = packed.sorted_indices
+        if order is not None:
+            output = output.index_select(1, order)
+        sizes = lengths if order is None else lengths[order.cpu()]
+        again = pack_padded_sequence(output, sizes, enforce_sorted=True)
+        return PackedSequence(again.data, packed.batch_sizes, order, packed.unsorted_indices)
+
+    counts = lengths.to(x.device)
+    even = bool((lengths == x.shape[0]).all())
+    return Sequences(x, None if even else counts, None, restore, batched=True)
+
+
+def _check_input(x: Tensor, input_size: int, batch_first: bool, replicas: int | None) -> None:
+    form = "(B, T, I)" if batch_first else "(T, B, I)"
+    if replicas is None:
+        fits, wanted = x.ndim in (2, 3), f"{form} or (T, I)"
+    else:
+        fits = x.ndim == 3 or (x.ndim == 4 and x.shape[0] == replicas)
+        wanted = f"(R, {form[1:]} with R = {replicas}, or {form} for all replicas"
+    if not fits:
+        raise ShapeError(f"The input has shape {tuple(x.shape)}.\nGive {wanted}.")
+    if x.shape[-1] != input_size:
+        raise ShapeError(
+            f"The input has {x.shape[-1]} features a step (shape {tuple(x.shape)}); the layer takes {input_size}.\n"
+            f"Give {wanted} with I = {input_size}."
+        )
+    if not x.is_floating_point():
+        raise ShapeError(f"The input has dtype {x.dtype}.\nGive floating point: x.float().")
+
+
+def _time_first(tensor: Tensor, batch_first: bool) -> Tensor:
+    """([R,] T, B, ...) or ([R,] B, T, ...) as (T, [R,] B, ...)."""
+    if tensor.ndim == 3:
+        return tensor.transpose(0, 1) if batch_first else tensor
+    return tensor.movedim(-2, 0) if batch_first else tensor.movedim(-3, 0)
+
+
+def _read_resets(
+    resets: Tensor | None, x: Tensor, batched: bool, batch_first: bool, replicas: int | None
+) -> Tensor | None:
+    if resets is None:
+        return None
+    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
+        raise ShapeError("resets must be a tensor of bool.\nWrite resets.bool().")
+    steps, batch = x.shape[0], x.shape[-2]
+    plain = (steps,) if not batched else (batch, steps) if batch_first else (steps, batch)
+    if resets.shape not in (plain, (replicas, *plain)):
+        raise ShapeError(f"resets has shape {tuple(resets.shape)}; the input asks for {plain}.")
+    shaped = resets.unsqueeze(1) if not batched else _time_first(resets.unsqueeze(-1), batch_first).squeeze(-1)
+    if replicas is not None and shaped.ndim == 2:
+        shaped = shaped.unsqueeze(1)
+    return shaped.unsqueeze(-1).to(x.device)
+
+
+def _read_lengths(lengths: Lengths, x: Tensor, batched: bool, replicas: int | None) -> Tensor | None:
+    if lengths is None:
+        return None
+    steps, batch = x.shape[0], x.shape[-2]
+    try:
+        counts = torch.as_tensor(lengths)
+    except (TypeError, ValueError, RuntimeError):
+        raise ShapeError("lengths must be whole numbers, one a sequence.") from None
+    if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
+        raise ShapeError(f"lengths has dtype {counts.dtype}.\nGive whole numbers: lengths.long().")
+    if not batched and counts.ndim == 0:
+        counts = counts.unsqueeze(0)
+    if counts.shape not in ((batch,), (replicas, batch)):
+        raise ShapeError(
+            f"lengths has shape {tuple(counts.shape)}; give one number a sequence, ({batch},)"
+            + (f" or ({replicas}, {batch})." if replicas else ".")
+        )
+    if batch and (int(counts.min()) < 1 or int(counts.max()) > steps):
+        raise ShapeError(
+            f"lengths run from {int(counts.min())} to {int(counts.max())}; the input has {steps} steps.\n"
+            f"Each length must be from 1 to {steps}; leave empty sequences out of the batch."
+        )
+    if replicas is not None and counts.ndim == 1:
+        counts = counts.unsqueeze(0)
+    return counts.to(x.device)
