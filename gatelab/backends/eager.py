@@ -37,7 +37,8 @@ def products(cell: Cell) -> dict[Operand, tuple[Product, ...]]:
 def run(asked: Run) -> Result:
     """Steps through time; see `Run` and `Result` for the shapes."""
     cell, weights = asked.cell, _stack_weights(asked.cell, asked.parameters)
-    by_input, by_step = {}, {}
+    by_input: dict[Operand, _Stacked] = {}
+    by_step: dict[Operand, _Stacked] = {}
     for operand, stacked in weights.items():
         is_input = isinstance(operand, Name) and operand.role == "input"
         (by_input if is_input else by_step)[operand] = stacked

@@ -9,14 +9,16 @@ from gatelab.errors import OptionError, nearest
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND,)}
 
 
-def choose(name: str) -> tuple[Backend, str]:
-    """The backend of a name, and why.
+def choose(wanted: str | Backend) -> tuple[Backend, str]:
+    """The backend of a name, or one of your own, and why it is taken.
 
     Raises:
         OptionError: there is no such backend.
     """
-    if name == "auto":
+    if isinstance(wanted, Backend):
+        return wanted, "it was given"
+    if wanted == "auto":
         return eager.BACKEND, "it is the only one that is installed"
-    if name not in BACKENDS:
-        raise OptionError(f"There is no backend '{name}'.\n{nearest(name, [*BACKENDS, 'auto'])}")
-    return BACKENDS[name], f"backend='{name}' was asked for"
+    if wanted not in BACKENDS:
+        raise OptionError(f"There is no backend '{wanted}'.\n{nearest(str(wanted), [*BACKENDS, 'auto'])}")
+    return BACKENDS[wanted], f"backend='{wanted}' was asked for"

@@ -202,7 +202,7 @@ class Cell:
     def __hash__(self) -> int:
         return hash(self._meaning)
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (self.equations, self._options())
 
     def __copy__(self) -> Cell:
@@ -335,9 +335,7 @@ def _check_options(
             raise EquationError(f"'{name}' is listed but never read.\n{nearest(name, read)}")
     for name, symbol in widths.items():
         if name not in assigned | {"x"}:
-            raise EquationError(
-                f"widths gives '{name}' a width, but no line assigns it.\n{nearest(name, assigned)}"
-            )
+            raise EquationError(f"widths gives '{name}' a width, but no line assigns it.\n{nearest(name, assigned)}")
         if not isinstance(symbol, str) or not GOOD_NAME.fullmatch(symbol):
             raise EquationError(
                 f"The width of '{name}' is {symbol!r}.\nGive it a name, as in widths={{'h': 'P'}}; "

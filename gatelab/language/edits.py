@@ -141,12 +141,8 @@ def with_peepholes(lines: Lines, memory: str) -> str:
     Schmidhuber (2000) does.
     """
     if memory not in {line.name for line in lines}:
-        raise EquationError(
-            f"There is no '{memory}' to look at.\nName the memory: cell.with_peepholes(memory='...')."
-        )
-    gates = [
-        line for line in lines if isinstance(line.expression, Apply) and line.expression.operation == "sigmoid"
-    ]
+        raise EquationError(f"There is no '{memory}' to look at.\nName the memory: cell.with_peepholes(memory='...').")
+    gates = [line for line in lines if isinstance(line.expression, Apply) and line.expression.operation == "sigmoid"]
     if not gates:
         raise EquationError("The cell has no gate: no line is sigmoid(...).\nPeepholes go into gates.")
     needed = _needed_for(lines, memory)

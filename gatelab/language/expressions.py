@@ -24,8 +24,8 @@ Role = Literal["input", "previous", "current", "vector", "scalar", "constant"]
 """What a name stands for: the input x; a state before this step; a line above; a learned vector; a learned
 number; a plain number."""
 
-MATRIX_OPERAND_BINDS = 3
-"""`W @ v` binds as `*` does, so anything looser than a sign is put in brackets after it."""
+PRODUCT_BINDS = 2
+"""Python lets `@` bind as `*` does; here a little less, so that a product in a product gets brackets: p * (W @ x)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,7 @@ def _show(expression: Expression) -> tuple[str, int]:
             return name, 9
         case Product(matrix=matrix, transposed=transposed, operand=operand):
             left = f"transpose({matrix})" if transposed else matrix
-            # Bound as loosely as a sum towards `*`, so that a product inside one gets brackets: p * (W @ x).
-            return f"{left} @ {_bracket(operand, MATRIX_OPERAND_BINDS)}", 2
+            return f"{left} @ {_bracket(operand, OPERATIONS['negate'].binds)}", PRODUCT_BINDS
         case Apply(operation=name, arguments=arguments):
             row = OPERATIONS[name]
             if not row.symbol:
@@ -138,10 +137,8 @@ def _show(expression: Expression) -> tuple[str, int]:
                 return f"{row.symbol}{_bracket(arguments[0], row.binds)}", row.binds
             # All but the power associate to the left.
             left_binds, right_binds = (row.binds, row.binds + 1) if name != "power" else (row.binds + 1, row.binds)
-            products = 3 if name in ("multiply", "divide") else 0
-            left, right = arguments
-            left_text = _bracket(left, max(left_binds, products if isinstance(left, Product) else 0))
-            return f"{left_text} {row.symbol} {_bracket(right, right_binds)}", row.binds
+            first, second = arguments
+            return f"{_bracket(first, left_binds)} {row.symbol} {_bracket(second, right_binds)}", row.binds
     raise AssertionError(expression)
 
 

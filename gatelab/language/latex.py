@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatelab.language.expressions import Apply, Expression, Line, Name, Number, Product, show_number
+from gatelab.language.expressions import PRODUCT_BINDS, Apply, Expression, Line, Name, Number, Product, show_number
 from gatelab.language.ops import OPERATIONS
 
 GREEK = frozenset(
@@ -39,11 +39,11 @@ def _latex(expression: Expression) -> tuple[str, int]:
     """The text, and how tightly its outermost operator binds."""
     match expression:
         case Number(value=value):
-            return show_number(value), (9 if value >= 0 else 3)
+            return show_number(value), (9 if value >= 0 else OPERATIONS["negate"].binds)
         case Name(name=name, role=role):
             return latex_name(name, SUBSCRIPT[role]), 9
         case Product(matrix=matrix, operand=operand, transposed=transposed):
-            return f"{latex_name(matrix)}{TRANSPOSE if transposed else ''} {_bracket(operand, 9)}", 2
+            return f"{latex_name(matrix)}{TRANSPOSE if transposed else ''} {_bracket(operand, 9)}", PRODUCT_BINDS
         case Apply(operation=name, arguments=arguments):
             row = OPERATIONS[name]
             if not row.symbol or name == "divide":  # Calls and fractions bring their own brackets.

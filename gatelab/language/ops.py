@@ -55,11 +55,18 @@ def _normalize(a: Tensor) -> Tensor:
     return functional.layer_norm(a, a.shape[-1:], eps=EPSILON)
 
 
+def _hard_sigmoid(a: Tensor) -> Tensor:
+    # torch's own has no second derivative, and a sixth that is off by 1e-8.
+    return functional.relu6(a + 3) / 6
+
+
 def _size(a: Tensor) -> Tensor:
     return torch.full_like(a[..., :1], a.shape[-1])
 
 
-def _of_two(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor | float, Tensor | float], Tensor]:
+def _of_two(
+    operation: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[[Tensor | float, Tensor | float], Tensor]:
     """Lets plain numbers stand where torch insists on tensors."""
 
     def meaning(a: Tensor | float, b: Tensor | float) -> Tensor:
@@ -89,10 +96,10 @@ _ROWS = (
     # Written between their arguments.
     Operation("add", operator.add, ("d", "d"), "{a} + {b}", "+", 1),
     Operation("subtract", operator.sub, ("d", "-d"), "{a} - {b}", "-", 1),
-    Operation("multiply", operator.mul, ("d * b", "d * a"), r"{a} \odot {b}", "*", 2),
-    Operation("divide", operator.truediv, ("d / b", "-d * y / b"), r"\frac{{{a}}}{{{b}}}", "/", 2),
-    Operation("negate", operator.neg, ("-d",), "-{a}", "-", 3),
-    Operation("power", operator.pow, ("d * b * a ** (b - 1)", "d * y * log(a)"), "{a}^{{{b}}}", "**", 4),
+    Operation("multiply", operator.mul, ("d * b", "d * a"), r"{a} \odot {b}", "*", 3),
+    Operation("divide", operator.truediv, ("d / b", "-d * y / b"), r"\frac{{{a}}}{{{b}}}", "/", 3),
+    Operation("negate", operator.neg, ("-d",), "-{a}", "-", 4),
+    Operation("power", operator.pow, ("d * b * a ** (b - 1)", "d * y * log(a)"), "{a}^{{{b}}}", "**", 5),
     # Elementwise.
     Operation("minimum", minimum, (f"d * (1 - {_SHARE})", f"d * {_SHARE}"), r"\min({a}, {b})"),
     Operation("maximum", maximum, (f"d * {_SHARE}", f"d * (1 - {_SHARE})"), r"\max({a}, {b})"),
@@ -113,7 +120,7 @@ _ROWS = (
               r"\operatorname{{silu}}({a})"),
     Operation("softplus", functional.softplus, ("d * sigmoid(a)",), r"\operatorname{{softplus}}({a})"),
     Operation("softsign", functional.softsign, ("d * square(1 - abs(y))",), r"\operatorname{{softsign}}({a})"),
-    Operation("hard_sigmoid", functional.hardsigmoid, ("d / 6 * step(a + 3) * step(3 - a)",),
+    Operation("hard_sigmoid", _hard_sigmoid, ("d / 6 * step(a + 3) * step(3 - a)",),
               r"\hat\sigma({a})", bounded=True),
     Operation("hard_tanh", functional.hardtanh, ("d * step(a + 1) * step(1 - a)",),
               r"\operatorname{{hardtanh}}({a})"),

@@ -160,9 +160,7 @@ def _refuse_look_alikes(source: Source) -> None:
 def _targets(source: Source, tree: ast.Module) -> list[tuple[ast.Name, ast.expr]]:
     """Each assignment's name and value; checks that there is nothing else."""
     if not tree.body:
-        raise EquationError(
-            "The cell is empty.\nWrite one assignment a line, for example: h = tanh(W @ x + R @ h + b)"
-        )
+        raise EquationError("The cell is empty.\nWrite one assignment a line, for example: h = tanh(W @ x + R @ h + b)")
     found: dict[str, ast.Name] = {}
     targets = []
     last_line = 0

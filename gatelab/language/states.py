@@ -13,9 +13,7 @@ def find_states(lines: tuple[Line, ...], output: str) -> tuple[str, ...]:
     return tuple(sorted((line.name for line in lines if line.name in read), key=lambda name: name != output))
 
 
-def find_equal_states(
-    lines: tuple[Line, ...], states: tuple[str, ...], widths: Mapping[str, str]
-) -> dict[str, str]:
+def find_equal_states(lines: tuple[Line, ...], states: tuple[str, ...], widths: Mapping[str, str]) -> dict[str, str]:
     """Every state, and the state that stands for it.
 
     Two states are equal at all times if they begin equal and their updates are the same function of the input and

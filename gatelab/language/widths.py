@@ -115,9 +115,7 @@ class _Finder:
             "A matrix stands left of @; give the vector another name, b_..., p_... or g_....",
         )
 
-    def _two_widths(
-        self, name: str, width: str, expected: str, target: str, where: Span | None
-    ) -> Exception:
+    def _two_widths(self, name: str, width: str, expected: str, target: str, where: Span | None) -> Exception:
         if name == "x":
             cure = (
                 "Multiply x by a matrix first, W @ x; or, where the input is as wide as the hidden vectors, "
@@ -125,9 +123,7 @@ class _Finder:
             ) + (f"; or, to keep the input, widths={{'{target}': 'I'}}." if expected == HIDDEN else ".")
         else:
             cure = f"Multiply it by a matrix, P @ {name}, or give both one width in widths={{...}}."
-        return self.source.error(
-            where, f"'{name}' has {_words(width)} where {_words(expected)} is needed.", cure
-        )
+        return self.source.error(where, f"'{name}' has {_words(width)} where {_words(expected)} is needed.", cure)
 
 
 def _words(width: str) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from gatelab.backends.base import Backend
 from gatelab.backends.registry import choose
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
@@ -35,7 +36,7 @@ class _Torch(torch.nn.RNNBase):
     gates: tuple[str, ...]
     """The gates in the order in which torch stacks their weights."""
 
-    backend = "auto"
+    backend: str | Backend = "auto"
 
     def cell_name(self) -> str:
         raise NotImplementedError

@@ -171,9 +171,7 @@ def _layer_scheme(init: object, cell: Cell) -> LayerScheme:
         over: dict[str, Init] = {"b_f": init}
         return LayerScheme(UNIFORM, over | ({"b_i": "-b_f"} if "b_i" in cell.parameter_names else {}))
     offer = nearest(init, [*LAYER_SCHEMES, "chrono(T)"]) if isinstance(init, str) else ""
-    raise OptionError(
-        f"init is {init!r}.\nGive the name of a scheme, or a mapping from parameters to schemes. {offer}"
-    )
+    raise OptionError(f"init is {init!r}.\nGive the name of a scheme, or a mapping from parameters to schemes. {offer}")
 
 
 def _kind(cell: Cell, name: str) -> str:

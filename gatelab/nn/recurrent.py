@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from gatelab.backends.base import Backend
 from gatelab.backends.registry import choose
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
@@ -40,7 +41,7 @@ class Recurrent(nn.Module):
             steps of a sequence (variational; Gal & Ghahramani 2016).
         zoneout: share of units that keep their value over a step; one number, or one a state.
         replicas: R independent copies, trained in one call; each parameter has a leading axis R.
-        backend: "auto", or the name of one.
+        backend: "auto", the name of one, or a Backend of your own.
         init: how parameters start: None for torch's uniform with the cell's own entries above it; the name of a
             scheme ("uniform", "glorot", "orthogonal", "keras", "zeros", "chrono(784)"); or a mapping from
             parameters or patterns to schemes.
@@ -71,7 +72,7 @@ class Recurrent(nn.Module):
         recurrent_dropout: float = 0.0,
         zoneout: float | Mapping[str, float] = 0.0,
         replicas: int | None = None,
-        backend: str = "auto",
+        backend: str | Backend = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
@@ -280,9 +281,7 @@ class Recurrent(nn.Module):
         if own is None:
             return
         if own.device != x.device:
-            raise ShapeError(
-                f"The input is on {x.device} and the layer on {own.device}.\nWrite x.to('{own.device}')."
-            )
+            raise ShapeError(f"The input is on {x.device} and the layer on {own.device}.\nWrite x.to('{own.device}').")
         if own.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
             raise ShapeError(f"The input has dtype {x.dtype} and the layer {own.dtype}.\nWrite x.to({own.dtype}).")
 

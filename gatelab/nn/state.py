@@ -17,7 +17,7 @@ from gatelab.language.cell import Cell
 @cache
 def state_type(names: tuple[str, ...]) -> Any:
     """The NamedTuple with these fields; one type for each set of names, so that states compare and pickle."""
-    base = namedtuple("State", names)  # type: ignore[misc]  # noqa: PYI024
+    base = namedtuple("State", names)  # type: ignore[misc]
     return type("State", (base,), {"__slots__": (), "__reduce__": lambda self: (make_state, (names, tuple(self)))})
 
 

@@ -1,21 +1,21 @@
 """The catalogue against torchrecurrent 0.2.5: outputs, states and gradients, from the same weights.
 
-Where the package's formula is not the paper's, the row holds the edits that make our cell into the package's; then
-those two must agree, and the paper's cell, as it is in the catalogue, must not. `docs/catalogue.md` lists them.
+Where the package's formula is not the paper's, the row holds the edits that make our cell into the package's;
+then those two must agree, and the paper's cell, as it is in the catalogue, must not. `docs/catalogue.md` lists
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
 import torch
 from torch import Tensor
 
 import gatelab as gl
-
-theirs = pytest.importorskip("torchrecurrent.cells")
 
 T, B, I, H = 5, 3, 4, 6  # noqa: E741
 DTYPE = torch.float64
@@ -27,8 +27,8 @@ class Peer:
 
     Attributes:
         layer: the class in the package.
-        weights: our parameter, and the parts of their tensors that it is the sum of; "weight_ih:1" is the second
-            block of H rows, "alpha" a whole tensor.
+        weights: our parameter, and the parts of their tensors that it is the sum of; "weight_ih:1" is the
+            second block of H rows, "alpha" a whole tensor.
         states: for each of their states, ours.
         options: arguments of their layer.
         fixed: their learned numbers that are constants of the same name for us, and are set to our value.
@@ -221,9 +221,7 @@ PEERS = {
         layer="NAS",
         weights=stacked("0 1 2 3 4 5 6 7"),
         states=HC,
-        edits=(
-            ("replace", "d", "tanh(sigmoid(W_2 @ x + R_2 @ h + b_2) + relu(W_3 @ x + R_3 @ h + b_3))"),
-        ),
+        edits=(("replace", "d", "tanh(sigmoid(W_2 @ x + R_2 @ h + b_2) + relu(W_3 @ x + R_3 @ h + b_3))"),),
     ),
     "original_lstm": Peer(
         layer="OriginalLSTM",
@@ -323,6 +321,11 @@ CONSTANTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def theirs() -> ModuleType:
+    return pytest.importorskip("torchrecurrent.cells")  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class Problem:
     """A layer of the package with random weights, an input and initial states by our names."""
@@ -333,7 +336,7 @@ class Problem:
     initial: dict[str, Tensor]
 
     @classmethod
-    def random(cls, peer: Peer, cell: gl.Cell, options: Mapping[str, object]) -> Problem:
+    def random(cls, theirs: ModuleType, peer: Peer, cell: gl.Cell, options: Mapping[str, object]) -> Problem:
         generator = torch.Generator().manual_seed(0)
         input_size = H if peer.square else I
         layer = getattr(theirs, peer.layer)(input_size, H, **peer.options, **options).double()
@@ -360,7 +363,9 @@ class Problem:
         """The output and the final states."""
         states = tuple(self.initial[name] for name in self.peer.states)
         output, final = self.layer(self.x, states if len(states) > 1 else states[0])
-        return [output, *([final] if isinstance(final, Tensor) else final)]
+        final = (final,) if isinstance(final, Tensor) else final
+        # States as wide as the input come as a tuple over layers.
+        return [output, *(part if isinstance(part, Tensor) else torch.stack(part) for part in final)]
 
     def run_ours(self, cell: gl.Cell) -> list[Tensor]:
         """The same from our layer, its parameters made of theirs."""
@@ -377,11 +382,9 @@ class Problem:
         return [output, *(by_name[name] for name in self.peer.states if name in by_name)]
 
     def gradients(self, results: list[Tensor]) -> dict[str, Tensor]:
-        """Of one weighted sum of all results, with respect to the input, the initial states and their weights."""
+        """Of one weighted sum of all results, in the input, the initial states and their weights."""
         generator = torch.Generator().manual_seed(1)
-        loss = sum(
-            (result * torch.randn(result.shape, dtype=DTYPE, generator=generator)).sum() for result in results
-        )
+        loss = sum((result * torch.randn(result.shape, dtype=DTYPE, generator=generator)).sum() for result in results)
         inputs = {"x": self.x, **self.initial, **self.weights}
         found = torch.autograd.grad(loss, tuple(inputs.values()), materialize_grads=True, allow_unused=True)
         return dict(zip(inputs, found, strict=True))
@@ -404,34 +407,34 @@ def as_theirs(peer: Peer, cell: gl.Cell) -> gl.Cell:
     return cell
 
 
-def check_agreement(peer: Peer, cell: gl.Cell, options: Mapping[str, object]) -> None:
-    problem = Problem.random(peer, cell, options)
+def check_agreement(theirs: ModuleType, peer: Peer, cell: gl.Cell, options: Mapping[str, object]) -> None:
+    problem = Problem.random(theirs, peer, cell, options)
     expected, found = problem.run_theirs(), problem.run_ours(as_theirs(peer, cell))
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(problem.gradients(found), problem.gradients(expected), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_package_formula_agrees(name: str) -> None:
-    check_agreement(PEERS[name], gl.cell(name), {})
+def test_package_formula_agrees(name: str, theirs: ModuleType) -> None:
+    check_agreement(theirs, PEERS[name], gl.cell(name), {})
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
-def test_package_formula_agrees_with_other_constants(name: str) -> None:
+def test_package_formula_agrees_with_other_constants(name: str, theirs: ModuleType) -> None:
     cell = gl.cell(name)
     assert set(cell.constants) == set(CONSTANTS[name])
     cell = gl.Cell(cell.equations, constants=CONSTANTS[name], output=cell.output)
-    check_agreement(PEERS[name], cell, CONSTANTS[name])
+    check_agreement(theirs, PEERS[name], cell, CONSTANTS[name])
 
 
 @pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.differs])
-def test_paper_formula_differs(name: str) -> None:
-    problem = Problem.random(PEERS[name], gl.cell(name), {})
+def test_paper_formula_differs(name: str, theirs: ModuleType) -> None:
+    problem = Problem.random(theirs, PEERS[name], gl.cell(name), {})
     distance = problem.run_ours(gl.cell(name))[0] - problem.run_theirs()[0]
     assert distance.abs().max() > 1e-3
 
 
-def test_defaults_that_are_not_the_papers() -> None:
+def test_defaults_that_are_not_the_papers(theirs: ModuleType) -> None:
     """Settings of the package that its rows above replace, or that only matter at the start of training."""
     assert isinstance(theirs.IndRNNCell(I, H).act, torch.nn.Tanh)
     assert isinstance(theirs.FastGRNNCell(I, H).act, torch.nn.Tanh)
@@ -441,6 +444,6 @@ def test_defaults_that_are_not_the_papers() -> None:
     assert theirs.SCRNCell(I, H).alpha.requires_grad
 
 
-def test_every_cell_of_the_package_has_a_row() -> None:
+def test_every_cell_of_the_package_has_a_row(theirs: ModuleType) -> None:
     package = {name.removesuffix("Cell") for name in theirs.__all__ if name.endswith("Cell")}
     assert {peer.layer for peer in PEERS.values()} == package

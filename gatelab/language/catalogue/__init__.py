@@ -22,7 +22,7 @@ from gatelab.language.catalogue import (
 )
 from gatelab.language.catalogue.entry import Entry
 
-_FAMILIES = (
+FAMILIES = (
     elman.CELLS,
     multiplicative.CELLS,
     lstm.CELLS,
@@ -39,7 +39,7 @@ _FAMILIES = (
     scans.CELLS,
 )
 
-ENTRIES: Mapping[str, Entry] = {cell.name: cell for family in _FAMILIES for cell in family}
+ENTRIES: Mapping[str, Entry] = {cell.name: cell for family in FAMILIES for cell in family}
 """Every cell by its name, in the order of the families."""
 
 NAMES = tuple(ENTRIES)

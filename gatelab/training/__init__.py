@@ -1,0 +1,1 @@
+"""Training: settings become weights and a record of how they came about."""
