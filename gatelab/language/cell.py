@@ -10,7 +10,7 @@ from typing import Literal
 
 from gatelab.errors import EquationError, OptionError, nearest
 from gatelab.language import edits
-from gatelab.language.expressions import Line, names
+from gatelab.language.expressions import Line, Product, names, walk
 from gatelab.language.latex import latex_lines
 from gatelab.language.parse import GOOD_NAME, Source, Vocabulary, dedent, parse
 from gatelab.language.states import find_equal_states, find_states
@@ -280,26 +280,29 @@ class Cell:
 
     def _edited(self, text: str, name: str, same_states: bool = True) -> Cell:
         """The cell of an edited text, without the lines and options that no longer matter."""
+        vocabulary = Vocabulary(self.constants, self.declared)
+        lines = parse(Source(text), vocabulary)
+        lines = parse(Source(edits.live(lines, self.output)), vocabulary)
+        read = {n for line in lines for n in names(line.expression)} | {line.name for line in lines} | {"x"}
         options = self._options()
-        draft = _rebuild(text, options, check_init=False)
-        edited = _rebuild(edits.live(draft.lines, self.output), options, check_init=False)
+        for key in ("widths", "parameters", "constants"):
+            given = options.get(key, {})
+            assert isinstance(given, dict)
+            options[key] = {k: v for k, v in given.items() if k in read}
+        learned = {p.matrix for line in lines for p in walk(line.expression) if isinstance(p, Product)} | read
+        options["init"] = {k: v for k, v in self.init.items() if not GOOD_NAME.fullmatch(k) or k in learned}
+        edited = _rebuild(edits.text_of(lines), options | {"name": name})
         new = set(edited.stored_as) - set(self.stored_as)
         if same_states and new:
             raise EquationError(
                 f"After the edit '{min(new)}' would be read before it is known, and so become a state.\n"
                 "Use cell.replace, which lets you say so, or write the cell anew."
             )
-        kept = set(edited.names) | set(edited.parameter_names) | {"x"}
-        read = {n for line in edited.lines for n in names(line.expression, "constant")}
-        for key, wanted in (("widths", kept), ("parameters", kept), ("constants", read)):
-            options[key] = {k: v for k, v in dict(options.get(key, {})).items() if k in wanted}  # type: ignore[call-overload]
-        init = {k: v for k, v in self.init.items() if not GOOD_NAME.fullmatch(k) or k in kept}
-        return _rebuild(edited.equations, options | {"name": name, "init": init})
+        return edited
 
 
-def _rebuild(equations: str, options: Mapping[str, object], check_init: bool = True) -> Cell:
-    kept = dict(options) if check_init else {k: v for k, v in options.items() if k != "init"}
-    return Cell(equations, **kept)  # type: ignore[arg-type]
+def _rebuild(equations: str, options: Mapping[str, object]) -> Cell:
+    return Cell(equations, **options)  # type: ignore[arg-type]
 
 
 def _check_options(

@@ -41,7 +41,8 @@ def read_cell(path: str | Path) -> Cell:
     """
     path = Path(path)
     try:
-        raw = path.open("rb").read(4 * LONGEST_TEXT + 1)
+        with path.open("rb") as file:
+            raw = file.read(4 * LONGEST_TEXT + 1)  # More than that is refused by its length.
     except OSError as error:
         raise OptionError(f"{path} can't be read ({error.strerror}).\nGive the path of a text file.") from None
     try:
@@ -56,7 +57,7 @@ def read_cell(path: str | Path) -> Cell:
 
 def read_cell_text(text: str, name: str = "cell") -> Cell:
     """The cell in the text of a file; `name` is used where the text gives none."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     divider = next((index for index, line in enumerate(lines) if line.strip() == DIVIDER), -1)
     settings = {"name": name, **_settings("\n".join(lines[: max(divider, 0)]))}
     below = lines[divider + 1 :]

@@ -33,7 +33,7 @@ def find_cell(wanted: str | PathLike[str] | Cell) -> Cell:
     text = fspath(wanted)
     name = text.strip().lower().replace("-", "_").replace(" ", "_")
     if isinstance(wanted, str) and name in catalogue.ALL_NAMES:
-        return _from_catalogue(name)
+        return _from_catalogue(catalogue.entry(name).name)
     if not isinstance(wanted, str) or Path(text).suffix or "/" in text or Path(text).is_file():
         return read_cell(text)
     raise OptionError(

@@ -62,7 +62,7 @@ class Source:
 
     def error(self, where: Span | None, what: str, cure: str) -> EquationError:
         """An error that names the line, shows it with a caret, and says what to do."""
-        lines = self.text.splitlines()
+        lines = self.text.split("\n")
         if where is None or not 1 <= where.line <= len(lines):
             return EquationError(f"{what}\n{cure}")
         line = lines[where.line - 1]
@@ -85,7 +85,8 @@ class Vocabulary:
 
 def dedent(text: str) -> str:
     """The text without the common indentation and without the empty line that opens a triple-quoted string."""
-    return textwrap.dedent(text.removeprefix("\n")).rstrip()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return textwrap.dedent(lines.removeprefix("\n")).rstrip()
 
 
 def parse(source: Source, vocabulary: Vocabulary) -> tuple[Line, ...]:
@@ -141,7 +142,7 @@ def _refuse_look_alikes(source: Source) -> None:
     text = source.text
     if text.isascii():
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         code = line.split("#")[0]
         for column, character in enumerate(code):
             if not character.isascii():

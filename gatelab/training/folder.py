@@ -1,9 +1,9 @@
 """A run's folder: all that is needed to read it, look at it or go on with it.
 
-    run.json                 settings, versions, results, learning curves; written last, so it marks a finished run
-    model.safetensors        the weights of all seeds, each (R, ...)
-    cell.txt                 the equations; `--cell .../cell.txt` takes them up again
-    checkpoint.safetensors   only until the run is finished
+run.json                 settings, versions, results, learning curves; written last, so it marks a finished run
+model.safetensors        the weights of all seeds, each (R, ...)
+cell.txt                 the equations; `--cell .../cell.txt` takes them up again
+checkpoint.safetensors   only until the run is finished
 """
 
 from __future__ import annotations

@@ -38,9 +38,7 @@ def restore_optimizer(optimizer: Optimizer, model: nn.Module, state: Mapping[str
     """Puts back what `optimizer_state` gave."""
     by_parameter: dict[int, dict[str, Any]] = {}
     for index, (name, _) in enumerate(model.named_parameters()):
-        own = {
-            key.removeprefix(f"{name}/"): value for key, value in state.items() if key.startswith(f"{name}/")
-        }
+        own = {key.removeprefix(f"{name}/"): value for key, value in state.items() if key.startswith(f"{name}/")}
         if own:
             by_parameter[index] = own
     groups = optimizer.state_dict()["param_groups"]

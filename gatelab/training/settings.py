@@ -65,9 +65,7 @@ class Settings:
             if number is not None and not (number > 0 and math.isfinite(number)):
                 raise OptionError(f"{name} is {number}.\nGive a number above 0.")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise OptionError(
-                f"The seeds are {list(self.seeds)}.\nGive at least one, from 0 on, and each only once."
-            )
+            raise OptionError(f"The seeds are {list(self.seeds)}.\nGive at least one, from 0 on, and each only once.")
         for name, known in ((self.optimizer, OPTIMIZERS), (self.head_init, HEAD_SCHEMES)):
             if name not in known:
                 raise OptionError(f"There is no '{name}' here.\n{nearest(name, known)}")
@@ -75,13 +73,10 @@ class Settings:
     @property
     def identity(self) -> str:
         """A name for a folder: readable words, and a hash of all that decides the result."""
-        said = self.as_written()
-        words = "-".join(
-            [self.task, re.sub(r"[^A-Za-z0-9_]+", "_", self.cell)[:32], str(self.hidden_size), said]
-        )
-        return words
+        cell = re.sub(r"[^A-Za-z0-9_]+", "_", self.cell)[:32]
+        return f"{self.task}-{cell}-{self.hidden_size}-{self._hash()}"
 
-    def as_written(self) -> str:
+    def _hash(self) -> str:
         """Ten letters from the content: equal for equal equations, whatever they are called or cited as."""
         cell = read_cell_text(self.equations)
         content = asdict(self) | {
@@ -130,9 +125,9 @@ def make_settings(
         widths=dict(widths or {}),
         seeds=seeds,
         steps=usual.steps if steps is None else steps,
-        learning_rate=usual.learning_rate if learning_rate is None else learning_rate,
+        learning_rate=usual.learning_rate if learning_rate is None else float(learning_rate),
         optimizer=optimizer or usual.optimizer,
-        clip=clip,
+        clip=None if clip is None else float(clip),
         init=init,
         head_init=head_init,
     )

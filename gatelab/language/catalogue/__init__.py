@@ -38,6 +38,7 @@ FAMILIES = (
     strongly_typed.CELLS,
     scans.CELLS,
 )
+"""A tuple of cells from each file."""
 
 ENTRIES: Mapping[str, Entry] = {cell.name: cell for family in FAMILIES for cell in family}
 """Every cell by its name, in the order of the families."""

@@ -20,7 +20,8 @@ CELLS = (
     ),
     Entry(
         name="mclstm",
-        cite="Intel, NIPS 2017 workshop, Sequence-Modeling-NIPS-2017.pdf, as torchrecurrent 0.2.5 gives it",
+        cite="Sequence Modeling Using a Memory Controller Extension for LSTM, NIPS 2017 Time Series Workshop, "
+        "as torchrecurrent 0.2.5 gives it",
         about="Two outputs of one memory: h for the layer above, v for the gates of the next step.",
         equations="""
             f = sigmoid(W_f @ x + R_f @ v + b_f)

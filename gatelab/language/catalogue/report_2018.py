@@ -2,7 +2,7 @@
 
 from gatelab.language.catalogue.entry import Entry
 
-CITE = "Gate structures report 2018, section 2"
+CITE = "Orbay 2018, CMPE 597 report, Bogazici University, section 2"
 
 CELLS = (
     Entry(

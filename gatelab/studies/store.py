@@ -1,0 +1,93 @@
+"""A study's folder: one folder a run, named by its content, so that no run is made or counted twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gatelab.errors import StoreError
+from gatelab.studies.plan import Plan, PlannedRun
+from gatelab.training.checkpoint import read_tensors
+from gatelab.training.folder import CHECKPOINT, is_finished, read_run
+from gatelab.training.record import Run
+from gatelab.training.settings import Settings
+
+RUNS = "runs"
+"""The folder of the runs within that of a study."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where one run of a study stands.
+
+    Attributes:
+        planned: which.
+        stands: whether it is finished, was stopped before its end, has not begun, or can't be read.
+        step: the steps in the checkpoint of one that was stopped.
+    """
+
+    planned: PlannedRun
+    stands: Literal["finished", "stopped", "missing", "broken"]
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Store:
+    """The runs of one study, under `folder`."""
+
+    folder: Path
+
+    def place(self, settings: Settings) -> Path:
+        """The folder of a run."""
+        return self.folder / RUNS / settings.identity
+
+    def finished(self, plan: Plan) -> dict[str, Run]:
+        """The finished runs of a plan, by identity.
+
+        Raises:
+            StoreError: some are broken; the message names all of them.
+        """
+        runs, broken = {}, []
+        for planned in plan.runs:
+            place = self.place(planned.settings)
+            if not is_finished(place):
+                continue
+            try:
+                runs[planned.settings.identity] = self._read(planned.settings)
+            except StoreError as error:
+                broken.append(str(error))
+        if broken:
+            raise StoreError("\n".join(broken))
+        return runs
+
+    def states(self, plan: Plan) -> tuple[State, ...]:
+        """Where every run of a plan stands."""
+        return tuple(self._state(planned) for planned in plan.runs)
+
+    def others(self, plan: Plan) -> tuple[str, ...]:
+        """What lies among the runs and is not of this plan: runs with other settings."""
+        ours = {planned.settings.identity for planned in plan.runs}
+        folder = self.folder / RUNS
+        return tuple(sorted(path.name for path in folder.glob("*") if path.name not in ours))
+
+    def _read(self, settings: Settings) -> Run:
+        place = self.place(settings)
+        run = read_run(place)
+        if run.settings.identity != settings.identity:
+            raise StoreError(
+                f"{place} holds the run {run.settings.identity}.\nDelete the folder; the run is then made again."
+            )
+        return run
+
+    def _state(self, planned: PlannedRun) -> State:
+        place = self.place(planned.settings)
+        try:
+            if is_finished(place):
+                self._read(planned.settings)
+                return State(planned, "finished")
+            if (place / CHECKPOINT).exists():
+                return State(planned, "stopped", int(read_tensors(place / CHECKPOINT).facts["taken"]))
+        except (StoreError, KeyError, ValueError):
+            return State(planned, "broken")
+        return State(planned, "missing")

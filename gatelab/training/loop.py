@@ -1,0 +1,150 @@
+"""The training loop: R seeds of a model side by side, each as if it were alone.
+
+The loss is the sum of the replicas' losses. No replica's loss depends on another's weights, and every optimizer here
+is elementwise, so each replica gets the gradients and the steps that it would get alone. A replica that has reached
+its goal leaves the computation with the weights it has then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from gatelab.tasks import find_task
+from gatelab.training.checkpoint import Checkpoint
+from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer
+from gatelab.training.record import End, Point, SeedResult
+from gatelab.training.replicas import clip_gradients, finite, initial_weights, load_replicas, select
+from gatelab.training.settings import Settings
+
+
+class Training:
+    """A run in the making. Between two steps, `checkpoint` holds all of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.task = find_task(settings.task)
+        self.taken = 0
+        self.learning = torch.arange(len(settings.seeds))
+        self.ends: list[End | None] = [None] * len(settings.seeds)
+        self.end_steps = [0] * len(settings.seeds)
+        self.curves: list[list[Point]] = [[] for _ in settings.seeds]
+        self.kept = initial_weights(settings)
+        self.course = self.task.course(settings.seeds)
+        self._learn_from(self.kept, {})
+
+    @property
+    def over(self) -> bool:
+        return not len(self.learning)
+
+    def step(self) -> tuple[Tensor, Tensor]:
+        """One step of every replica that still learns; their losses and logits before it."""
+        batch = self.course.batch()
+        logits = self.model(batch.x, batch.lengths)
+        losses = self.task.loss(logits, batch.target)
+        self.optimizer.zero_grad()
+        losses.sum().backward()
+        if self.settings.clip is not None:
+            clip_gradients(self.model, self.settings.clip)
+        self.optimizer.step()
+        self.taken += 1
+        accuracy = self.task.accuracy(logits, batch.target)
+        losses = losses.detach()
+        reached = self.course.finished(self.taken, batch, self.model)
+        ended = reached | ~losses.isfinite() | (self.taken >= self.settings.steps)
+        self._record(losses, accuracy, ended)
+        if ended.any():
+            self._retire(ended, reached, losses.isfinite())
+        return losses, accuracy
+
+    def results(self) -> tuple[SeedResult, ...]:
+        """What became of each seed, with the task's test of its last weights."""
+        model = load_replicas(self.settings, self.kept)
+        with torch.no_grad():
+            scores = self.task.test(model)
+        found = []
+        for replica, seed in enumerate(self.settings.seeds):
+            end = self.ends[replica]
+            assert end is not None, "results are asked before the end"
+            own = {n: None if end == "diverged" else _plain(values[replica]) for n, values in scores.items()}
+            found.append(SeedResult(seed, end, self.end_steps[replica], own, tuple(self.curves[replica])))
+        return tuple(found)
+
+    def checkpoint(self, seconds: float) -> Checkpoint:
+        """All that `restore` needs to go on with the same bits; `seconds` is how long it took so far."""
+        groups = {
+            "kept": self.kept,
+            "weights": self.model.state_dict(),
+            "optimizer": optimizer_state(self.optimizer, self.model),
+            "course": {} if self.over else self.course.state(),
+        }
+        tensors = {f"{group}:{name}": value for group, part in groups.items() for name, value in part.items()}
+        facts = {
+            "of": self.settings.identity,
+            "taken": self.taken,
+            "learning": self.learning.tolist(),
+            "ends": self.ends,
+            "end_steps": self.end_steps,
+            "curves": [[list(asdict(point).values()) for point in curve] for curve in self.curves],
+            "seconds": seconds,
+        }
+        return Checkpoint(tensors, facts)
+
+    @classmethod
+    def restore(cls, settings: Settings, checkpoint: Checkpoint) -> Training:
+        """The training as it was when the checkpoint was taken."""
+        groups: dict[str, dict[str, Tensor]] = {"kept": {}, "weights": {}, "optimizer": {}, "course": {}}
+        for name, tensor in checkpoint.tensors.items():
+            group, _, own = name.partition(":")
+            groups[group][own] = tensor
+        training, facts = cls(settings), checkpoint.facts
+        training.taken = facts["taken"]
+        training.learning = torch.tensor(facts["learning"], dtype=torch.long)
+        training.ends, training.end_steps = facts["ends"], facts["end_steps"]
+        training.curves = [[Point(*values) for values in curve] for curve in facts["curves"]]
+        training.kept = groups["kept"]
+        if not training.over:
+            training.course.restore(groups["course"])
+            training._learn_from(groups["weights"], groups["optimizer"])
+        return training
+
+    def _learn_from(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
+        self.model = load_replicas(self.settings, weights)
+        self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rate)
+        restore_optimizer(self.optimizer, self.model, optimizer)
+
+    def _record(self, losses: Tensor, accuracy: Tensor, ended: Tensor) -> None:
+        """Adds a point to the curves, 16 to each doubling of the steps, and one where a replica ends."""
+        due = self.taken % (1 << max(0, self.taken.bit_length() - 5)) == 0
+        if due or ended.any():
+            rows = zip(self.learning.tolist(), losses.tolist(), accuracy.tolist(), ended.tolist(), strict=True)
+            for replica, loss, percent, its_last in rows:
+                if due or its_last:
+                    point = Point(self.taken, loss if math.isfinite(loss) else None, percent)
+                    self.curves[replica].append(point)
+
+    def _retire(self, ended: Tensor, reached: Tensor, sound: Tensor) -> None:
+        """Keeps the weights of the replicas that have ended and goes on with the others."""
+        weights = self.model.state_dict()
+        sound = sound & finite(weights)
+        for row in ended.nonzero().flatten().tolist():
+            replica = int(self.learning[row])
+            self.ends[replica] = "diverged" if not sound[row] else "goal" if reached[row] else "steps"
+            self.end_steps[replica] = self.taken
+        for name, tensor in weights.items():
+            self.kept[name][self.learning[ended]] = tensor[ended]
+        rest = (~ended).nonzero().flatten()
+        self.learning = self.learning[rest]
+        if not self.over:
+            self.course.keep(rest)
+            remembered = select(optimizer_state(self.optimizer, self.model), rest)
+            self._learn_from(select(weights, rest), remembered)
+
+
+def _plain(score: Tensor) -> float:
+    """A score as a number that reads well: percent to a thousandth."""
+    return round(score.item(), 3)

@@ -1,0 +1,124 @@
+"""Edits: an ablation is a cell that one could have written."""
+
+import pytest
+
+import gatelab as gl
+from gatelab import Cell
+from gatelab.errors import EquationError
+
+LSTM = gl.cell("lstm")
+
+EDITS = {
+    "without a gate": (lambda cell: cell.without("i"), {"c": "f * c + z"}, ["i"]),
+    "without the output gate": (lambda cell: cell.without("o"), {"h": "tanh(c)"}, ["o"]),
+    "without a bias": (lambda cell: cell.without("b_f"), {"f": "sigmoid(W_f @ x + R_f @ h)"}, []),
+    "without a matrix": (lambda cell: cell.without("R_z"), {"z": "tanh(W_z @ x + b_z)"}, []),
+    "tied to a gate below": (lambda cell: cell.tie("i", "1 - f"), {"i": "1 - f"}, []),
+    "replaced by less": (lambda cell: cell.replace("h", "c"), {"h": "c"}, ["o"]),
+    "linear": (lambda cell: cell.linear("z"), {"z": "W_z @ x + R_z @ h + b_z"}, []),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_changes_its_line_and_leaves_the_others(what):
+    edit, changed, gone = EDITS[what]
+    edited = edit(LSTM)
+    before = dict(line.split(" = ", 1) for line in LSTM.equations.splitlines())
+    after = dict(line.split(" = ", 1) for line in edited.equations.splitlines())
+    assert after == {name: changed.get(name, text) for name, text in before.items() if name not in gone}
+    assert edited.states == LSTM.states if what != "replaced by less" else ("h",)
+    assert LSTM == gl.cell("lstm"), "the cell itself stays as it is"
+
+
+def test_a_tied_gate_moves_to_where_the_other_is_known():
+    assert LSTM.tie("i", "1 - f").names == ("f", "i", "z", "c", "o", "h")
+    assert LSTM.tie("f", "1 - i").names == LSTM.names
+    with pytest.raises(EquationError, match="before '1 - o' is known"):
+        LSTM.tie("i", "1 - o")
+
+
+def test_a_tie_reads_a_state_as_its_place_does():
+    assert "i = sigmoid(c)" in LSTM.tie("i", "sigmoid(c)").equations
+    assert LSTM.tie("i", "sigmoid(c)").names == LSTM.names
+
+
+def test_biases_go_together():
+    bare = LSTM.without_biases()
+    assert not bare.shapes.vectors
+    assert bare.init == {}
+    assert gl.cell("slstm").without_biases().equations.splitlines()[1] == "log_f = -softplus(-(W_f @ x + R_f @ h))"
+
+
+def test_rename_reaches_everything_that_has_the_name():
+    cell = LSTM.rename("f", "forget").rename("b_f", "b_forget").rename("h", "y")
+    assert "forget = sigmoid(W_f @ x + R_f @ y + b_forget)" in cell.equations
+    assert cell.output == "y"
+    assert cell.states == ("y", "c")
+    assert cell.init == {"b_forget": 1.0}
+    widths = gl.cell("lstm_projected").rename("h", "r").widths
+    assert widths == {"r": "P"}
+
+
+def test_peepholes_are_those_of_the_paper():
+    made = LSTM.with_peepholes()
+    assert "i = sigmoid(W_i @ x + R_i @ h + b_i + p_i * c)" in made.equations
+    assert made.shapes.vectors.keys() == gl.cell("peephole").shapes.vectors.keys()
+    bare = made.without("p_i").without("p_f").without("p_o")
+    assert bare == LSTM
+
+
+def test_a_gate_that_the_memory_does_not_need_sees_its_new_value():
+    cell = Cell("""
+        o = sigmoid(W_o @ x + R_o @ h)
+        f = sigmoid(W_f @ x + R_f @ h)
+        c = f * c + W @ x
+        h = o * c
+    """)
+    assert cell.with_peepholes().names == ("f", "c", "o", "h")
+
+
+def test_layer_norm_wraps_every_product_and_the_memory():
+    cell = LSTM.with_layer_norm()
+    assert "i = sigmoid(g_W_i * normalize(W_i @ x) + g_R_i * normalize(R_i @ h) + b_i)" in cell.equations
+    assert "h = o * tanh(g_c * normalize(c) + b_c)" in cell.equations
+
+
+def test_what_is_no_longer_read_goes_with_its_settings():
+    cell = Cell(
+        "u = k * (V @ x)\ng = sigmoid(u)\nh = g * tanh(alpha * (W @ x)) + h",
+        constants={"k": 2},
+        parameters={"alpha": "scalar"},
+        widths={"u": "H"},
+        init={"V": "orthogonal", "alpha": 0.5},
+    )
+    bare = cell.without("g")
+    assert bare.equations == "h = tanh(alpha * (W @ x)) + h"
+    assert (bare.constants, bare.widths, bare.init) == ({}, {}, {"alpha": 0.5})
+
+
+def test_an_edit_gives_the_state_up_that_it_makes_equal():
+    assert LSTM.replace("h", "c").states == ("h",)
+
+
+BAD = {
+    "no such gate": (lambda: LSTM.without("g"), "There is no 'g'"),
+    "not a gate": (lambda: LSTM.without("z"), "not a gate"),
+    "a state": (lambda: LSTM.without("h"), "not a gate"),
+    "no such line": (lambda: LSTM.replace("q", "c"), "no line 'q'"),
+    "two lines": (lambda: LSTM.replace("h", "c\nq = h"), "more than one line"),
+    "not an expression": (lambda: LSTM.replace("h", "c +"), "not an equation"),
+    "rename what is not": (lambda: LSTM.rename("q", "r"), "no 'q' to rename"),
+    "rename to what is": (lambda: LSTM.rename("i", "f"), "taken"),
+    "rename to x": (lambda: LSTM.rename("i", "x"), "taken"),
+    "rename to no name": (lambda: LSTM.rename("i", "a b"), "not an equation"),
+    "no memory": (lambda: gl.cell("elman").with_peepholes(), "no 'c' to look at"),
+    "no gates": (lambda: Cell("c = tanh(W @ x) + c\nh = c").with_peepholes(), "no gate"),
+    "nothing to take off": (lambda: LSTM.linear("c"), "no outermost function"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_an_edit_that_makes_no_sense(what):
+    edit, said = BAD[what]
+    with pytest.raises(EquationError, match=said):
+        edit()
