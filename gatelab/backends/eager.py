@@ -69,9 +69,9 @@ def run(asked: Run) -> Result:
             products={product: steps[t] for product, steps in projected.items()},
         )
         step.take()
-        new = {name: _kept(step.vector(name), state[name], asked.zoneout.get(name), t) for name in state}
+        new = {name: _kept(step.current[name], state[name], asked.zoneout.get(name), t) for name in state}
         stored = cell.stored_as.get(cell.output)
-        output = new[stored] if stored else step.vector(cell.output)
+        output = new[stored] if stored else step.current[cell.output]
         if asked.alive is not None:
             new = {name: torch.where(asked.alive[t], new[name], state[name]) for name in state}
             output = torch.where(asked.alive[t], output, torch.zeros_like(output))
@@ -90,7 +90,7 @@ class Step:
         known: learned vectors and scalars and constants by name, shaped to meet (B, W).
         weights: stacked matrices by the vector they multiply.
         products: the products known so far.
-        current: the lines' values so far.
+        current: the lines' values so far, each ([R,] B, W).
     """
 
     cell: Cell
@@ -102,11 +102,12 @@ class Step:
     known: Mapping[str, Value]
     weights: Mapping[Operand, _Stacked]
     products: dict[Product, Tensor]
-    current: dict[str, Value] = field(default_factory=dict)
+    current: dict[str, Tensor] = field(default_factory=dict)
 
     def take(self) -> None:
         for line in self.cell.lines:
-            self.current[line.name] = self.value(line.expression, self.previous)
+            value = self.value(line.expression, self.previous)
+            self.current[line.name] = self._wide(value, self.sizes[self.cell.width(line.name)])
 
     def value(self, expression: Expression, states: Mapping[str, Tensor]) -> Value:
         match expression:
@@ -130,12 +131,8 @@ class Step:
                 return self.products[expression]
         raise AssertionError(expression)
 
-    def vector(self, name: str) -> Tensor:
-        """The value of a line as a whole vector, ([R,] B, W)."""
-        return self._wide(self.current[name], self.sizes[self.cell.width(name)])
-
     def _wide(self, value: Value, width: int) -> Tensor:
-        """A value that is the same for all units or sequences, written out for each."""
+        """A value that is the same for all units or sequences, as a vector for each, ([R,] B, W)."""
         if not isinstance(value, Tensor):
             value = self.x.new_full((1, 1), value)
         shape = (*torch.broadcast_shapes(self.batch, value.shape[:-1]), width)

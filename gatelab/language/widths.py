@@ -77,6 +77,12 @@ class _Finder:
                 if width != expected:
                     raise self._two_widths(name, str(width), expected, target, expression.where)
             case Apply(operation=operation, arguments=arguments):
+                if OPERATIONS[operation].mixes and not varies_over_units(arguments[0]):
+                    raise self.source.error(
+                        expression.where,
+                        f"what {operation} is taken of is the same for all units.",
+                        "Take it of a vector, or write the number that you mean.",
+                    )
                 for argument in arguments:
                     inner = self.own_width(argument) or HIDDEN if OPERATIONS[operation].reduces else expected
                     self.meet(argument, inner, target)
@@ -124,6 +130,17 @@ class _Finder:
         else:
             cure = f"Multiply it by a matrix, P @ {name}, or give both one width in widths={{...}}."
         return self.source.error(where, f"'{name}' has {_words(width)} where {_words(expected)} is needed.", cure)
+
+
+def varies_over_units(expression: Expression) -> bool:
+    """Whether there is a vector in an expression, outside of reductions."""
+    match expression:
+        case Name(role="input" | "previous" | "current" | "vector") | Product():
+            return True
+        case Apply(operation=operation, arguments=arguments):
+            return not OPERATIONS[operation].reduces and any(map(varies_over_units, arguments))
+        case _:
+            return False
 
 
 def _words(width: str) -> str:

@@ -1,0 +1,1 @@
+"""Views: records become tables, figures and progress bars."""

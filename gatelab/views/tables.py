@@ -1,0 +1,210 @@
+"""A study's tables: what was reported beside what the seeds gave.
+
+`study_tables` gives the texts of all cells as records; `draw_table` makes a rich table of one. They fit 100 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gatelab.studies import outcome
+from gatelab.studies.outcome import Finding, Outcome
+from gatelab.studies.statistics import Interval
+from gatelab.tasks import find_task
+from gatelab.tasks.base import STEPS, Measure, Task
+
+WIDTH = 100
+"""Columns of a table written to a file."""
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class TableText:
+    """A table as text.
+
+    Attributes:
+        title: above it.
+        headings: of the columns.
+        sections: rows of texts, with a line between two sections.
+        caption: sentences below it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    sections: tuple[tuple[tuple[str, ...], ...], ...]
+    caption: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading and its text for one group."""
+
+    heading: str
+    text: Callable[[outcome.Group], str]
+
+
+def study_tables(found: Outcome) -> tuple[TableText, ...]:
+    """One table a task."""
+    return tuple(_task_table(found, task) for task in found.notes)
+
+
+def draw_table(table: TableText) -> RenderableType:
+    """A table with its caption."""
+    drawn = Table(
+        title=table.title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for index, heading in enumerate(table.headings):
+        drawn.add_column(heading, justify="left" if index == 1 else "right", no_wrap=True)
+    for section in table.sections:
+        for row in section:
+            drawn.add_row(*row)
+        drawn.add_section()
+    caption = [Padding(Text(sentence), (0, 0, 0, 2)) for sentence in table.caption]
+    return Group(drawn, *caption, Text())
+
+
+def table_text(tables: tuple[TableText, ...]) -> str:
+    """Tables as plain text, `WIDTH` columns wide."""
+    stream = StringIO()
+    console = Console(file=stream, width=WIDTH, color_system=None, force_terminal=False)
+    for table in tables:
+        console.print(draw_table(table))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _task_table(found: Outcome, name: str) -> TableText:
+    task = find_task(name)
+    groups = [group for group in found.groups if group.task == name]
+    columns = _columns(task, groups)
+    sizes = list(dict.fromkeys((group.hidden_size, group.init) for group in groups))
+    sections = tuple(
+        tuple(
+            tuple(column.text(group) for column in columns)
+            for group in groups
+            if (group.hidden_size, group.init) == size
+        )
+        for size in sizes
+    )
+    return TableText(
+        title=f"{found.name}: {name}",
+        headings=tuple(column.heading for column in columns),
+        sections=sections,
+        caption=_caption(found, task, groups),
+    )
+
+
+def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
+    columns = [
+        Column("units", lambda group: str(group.hidden_size)),
+        Column("cell", lambda group: group.cell),
+    ]
+    if len({group.init for group in groups}) > 1:
+        columns.append(Column("start", lambda group: group.init))
+    columns.append(
+        Column("solved" if task.solves else "early", lambda group: f"{group.reached.count}/{group.reached.of}")
+    )
+    if task.solves:
+        columns.append(Column("95 %", lambda group: _percent_range(group.reached.interval)))
+    for measure in task.measures:
+        for statistic in STATISTICS_SHOWN[measure.name == STEPS, measure.over]:
+            if statistic != "report" or any(g.findings[measure.name].reported is not None for g in groups):
+                columns.append(_measure_column(measure, statistic))
+    return columns
+
+
+STATISTICS_SHOWN = {
+    (False, "all"): ("report", "best", "median", "interval"),
+    (False, "solved"): ("report", "best", "median"),
+    (True, "all"): ("median",),
+    (True, "solved"): ("report", "median"),
+}
+"""By whether a measure counts steps, and the seeds it is over. The study's JSON has every statistic of all."""
+
+
+def _measure_column(measure: Measure, statistic: str) -> Column:
+    digits = 0 if measure.name == STEPS else 1
+
+    def text(group: outcome.Group) -> str:
+        return STATISTICS[statistic](group.findings[measure.name], digits)
+
+    return Column(f"{_short(measure)}\n{statistic}", text)
+
+
+def _short(measure: Measure) -> str:
+    return measure.name.removeprefix("accuracy ")
+
+
+STATISTICS: dict[str, Callable[[Finding, int], str]] = {
+    "report": lambda finding, digits: _number(finding.reported, 2 * digits),
+    "best": lambda finding, digits: _number(getattr(finding.summary, "best", None), digits),
+    "median": lambda finding, digits: _number(getattr(finding.summary, "median", None), digits),
+    "interval": lambda finding, digits: _range(getattr(finding.summary, "median_interval", None), digits),
+}
+"""Statistics as text, with so many digits after the point."""
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def _range(interval: Interval | None, digits: int) -> str:
+    return NOTHING if interval is None else f"{interval.low:.{digits}f}-{interval.high:.{digits}f}"
+
+
+def _percent_range(interval: Interval) -> str:
+    return f"{100 * interval.low:.0f}-{100 * interval.high:.0f}"
+
+
+def _caption(found: Outcome, task: Task, groups: list[outcome.Group]) -> tuple[str, ...]:
+    seeds = max(group.seeds for group in groups)
+    allowed = max(group.steps for group in groups)
+    starts = ", ".join(dict.fromkeys(group.init for group in groups))
+    sentences = [f"{seeds} seeds a row, at most {allowed:,} steps, start: {starts}. Accuracies in percent."]
+    if task.solves:
+        sentences.append(f"Solved: {task.goal}. Steps and accuracies are over the solved seeds.")
+        method = groups[0].reached.interval.method
+        sentences.append(f"95 %: the interval of {method} for the share solved, in percent.")
+    else:
+        sentences.append(f"Early: seeds stopped before the last step since {task.goal}.")
+    sentences += _interval_sentences(groups)
+    if sources := found.sources.get(task.name):
+        sentences.append(f"Report: {'; '.join(sources)}.")
+    lost = [f"{group.cell} with {group.hidden_size} units, seeds {list(group.diverged)}"
+            for group in groups if group.diverged]  # fmt: skip
+    if lost:
+        sentences.append(f"Diverged, and counted in none of the accuracies: {'; '.join(lost)}.")
+    return (*sentences, *found.notes[task.name])
+
+
+def _interval_sentences(groups: list[outcome.Group]) -> list[str]:
+    """How the shown intervals were made, from the intervals themselves."""
+    shown = [
+        finding.summary.median_interval
+        for group in groups
+        for measure in find_task(group.task).measures
+        if "interval" in STATISTICS_SHOWN[measure.name == STEPS, measure.over]
+        and (finding := group.findings[measure.name]).summary is not None
+        and finding.summary.median_interval is not None
+    ]
+    kinds = dict.fromkeys((interval.method, interval.confidence) for interval in shown)
+    return [INTERVALS[method].format(100 * confidence) for method, confidence in kinds]
+
+
+INTERVALS = {
+    "range": "Interval: the range of the seeds, which has the median of all seeds in it with {:.0f} %.",
+    "order statistics": "Interval: between two of the ordered seeds, the median of all seeds with {:.0f} %.",
+}
+"""By the method of a median's interval."""
