@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -111,14 +112,14 @@ def draw_cell_lines(lines: tuple[CellLine, ...]) -> Table:
     """The list as a table."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("cell", no_wrap=True)
-    for heading, share in (("states", 1), ("gates", 1), ("about", 4), ("paper", 2)):
-        table.add_column(heading, ratio=share)
+    for heading, widest in (("states", 10), ("gates", 10), ("about", None), ("paper", 24)):
+        table.add_column(heading, max_width=widest)
     for line in lines:
-        table.add_row(line.name, ", ".join(line.states), ", ".join(line.gates), line.about, line.cite)
+        table.add_row(line.name, ", ".join(line.states), ", ".join(line.gates), line.about, _authors(line.cite))
     return table
 
 
-def page_text(page: CellPage, latex: bool = True) -> str:
+def page_text(page: CellPage) -> str:
     """The page as plain text."""
     facts = {
         "aliases": ", ".join(page.aliases),
@@ -136,9 +137,8 @@ def page_text(page: CellPage, latex: bool = True) -> str:
         "\n".join("    " + line for line in page.equations.splitlines()),
         "\n".join(f"{label + ':':<10} {value}" for label, value in facts.items() if value),
         "\n".join([f"parameters: {page.parameter_count:,} with {sizes}", *shapes]),
+        page.latex,
     ]
-    if latex:
-        parts.append(page.latex)
     return "\n\n".join(parts) + "\n"
 
 
@@ -149,6 +149,12 @@ def _parameters(
     if needed != "I":
         input_size = {"H": hidden_size, **sizes}[needed]
     return cell.parameters(input_size, hidden_size, **sizes), input_size
+
+
+def _authors(cite: str) -> str:
+    """A citation up to its year."""
+    found = re.match(r".*?\b\d{4}\b", cite)
+    return found[0] if found else cite
 
 
 def _shape(shape: tuple[int, ...]) -> str:

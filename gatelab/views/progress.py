@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
-from rich.progress import TimeRemainingColumn as Remaining
+from rich.table import Column
 from rich.text import Text
 
 from gatelab.studies.plan import PlannedRun
@@ -20,7 +20,7 @@ class _Speed(ProgressColumn):
     """Steps a second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} steps/s" if task.speed else "")
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
 @contextmanager
@@ -52,22 +52,21 @@ def study_bar(total: int, quiet: bool = False) -> Iterator[Watch]:
 
 def _bars(quiet: bool) -> Bars:
     console = Console(stderr=True)
+    # Everything but the words keeps its width, so that on a narrow terminal the words are cut and not the numbers.
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Speed(),
-        Remaining(compact=True),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=16)),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=11)),
+        _Speed(table_column=Column(no_wrap=True, min_width=7)),
+        TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    return Bars(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+    return Bars(*columns, console=console, transient=True, expand=True, disable=quiet or not console.is_terminal)
 
 
-def _show(bars: Bars, steps: int, progress: Progress) -> None:
-    words = f"loss {progress.loss:.3g}, accuracy {progress.accuracy:.0f} %"
+def _show(bars: Bars, steps: TaskID, progress: Progress) -> None:
+    words = f"loss {progress.loss:.3f}, {progress.accuracy:.0f} %"
     if progress.replicas > 1:
-        words += f", {progress.learning} of {progress.replicas} seeds learning"
+        words += f", {progress.learning} of {progress.replicas} seeds"
     if progress.stage:
         words += f", {progress.stage}"
     bars.update(steps, completed=progress.step, total=progress.steps, words=words)

@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 import gatelab as gl
 from gatelab.errors import GatelabError
 
-T, B, I, H, R = 4, 3, 2, 5, 2  # noqa: E741
+T, B, I, H, R = 4, 3, 2, 5, 2
 NAN, INF = float("nan"), float("inf")
 
 

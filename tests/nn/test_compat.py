@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 import gatelab as gl
 from gatelab.errors import GatelabError
 
-T, B, I, H = 4, 3, 2, 3  # noqa: E741
+T, B, I, H = 4, 3, 2, 3
 LENGTHS = {"sorted": [4, 3, 1], "unsorted": [2, 4, 3]}
 
 KINDS = {

@@ -10,7 +10,7 @@ import torch
 import gatelab as gl
 from gatelab.errors import OptionError
 
-I, H = 30, 40  # noqa: E741
+I, H = 30, 40
 BOUND = 1 / math.sqrt(H)
 
 # A cell with every kind of parameter: matrices, biases, a peephole, a gain, a scalar and a vector of its own.

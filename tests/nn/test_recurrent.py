@@ -12,7 +12,7 @@ import gatelab as gl
 from gatelab.backends import eager
 from gatelab.backends.base import Backend
 
-T, B, I, H, P = 4, 3, 2, 5, 2  # noqa: E741
+T, B, I, H, P = 4, 3, 2, 5, 2
 DOUBLE = torch.float64
 
 COPY = gl.Cell("h = W @ x", name="copy")
@@ -335,9 +335,7 @@ def test_recurrent_dropout_acts_inside_of_products_only():
 
 
 def test_recurrent_dropout_differs_by_layer_and_direction():
-    layer = set_to(
-        gl.Recurrent(REPEAT, 50, 50, num_layers=2, bidirectional=True, recurrent_dropout=0.5), R=1.0, W=0.0
-    )
+    layer = set_to(gl.Recurrent(REPEAT, 50, 50, num_layers=2, bidirectional=True, recurrent_dropout=0.5), R=1.0, W=0.0)
     _, state = layer(torch.zeros(1, 1, 50), torch.ones(4, 1, 50))
     masks = {tuple(part.tolist()) for part in state.h.squeeze(1)}
     assert len(masks) == 4

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import gatelab as gl
 
-T, B, I, H = 4, 3, 2, 3  # noqa: E741
+T, B, I, H = 4, 3, 2, 3
 DOUBLE = torch.float64
 EXACT = {"rtol": 0, "atol": 1e-10}
 
@@ -56,7 +56,7 @@ def test_hessian_is_torchs(kind):
 
 
 def test_second_derivatives_of_ragged_sequences_with_resets():
-    layer = layer_of(num_layers=2, bidirectional=True, learned_state=True)
+    layer = layer_of(bidirectional=True, learned_state=True)
     named = dict(layer.named_parameters())
     resets = torch.zeros(T, B, dtype=torch.bool)
     resets[2] = True
@@ -180,7 +180,7 @@ def test_files_and_pickles_of_a_state(tmp_path):
         _, state = layer(randn(T, B, I))
     torch.save({"state": state}, tmp_path / "state.pt")
     saved = torch.load(tmp_path / "state.pt", weights_only=False)["state"]
-    pickled = pickle.loads(pickle.dumps(state))  # noqa: S301
+    pickled = pickle.loads(pickle.dumps(state))
     for other in (saved, pickled, copy.deepcopy(state), state._replace(c=state.c.clone())):
         assert type(other) is type(state)
         assert other._fields == ("h", "c")

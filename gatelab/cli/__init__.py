@@ -1,0 +1,1 @@
+"""The command line: `gatelab`, a file a command."""

@@ -1,0 +1,76 @@
+"""The command `gatelab`. Each subcommand is a module, loaded when it is asked for, so that a short one is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import typer
+
+from gatelab import __version__
+from gatelab.errors import GatelabError, OptionError, TaskError
+
+FAILED, WRONG_USAGE = 1, 2
+"""Exit codes beside 0."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: the module that holds its function `command`, and one line about it."""
+
+    module: str
+    about: str
+
+
+COMMANDS = {
+    "cells": Command("gatelab.cli.cells", "List the cells of the catalogue, or show one."),
+    "train": Command("gatelab.cli.train", "Train a cell on a task, from one seed or several."),
+    "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits: 0 done, 1 failed, 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        build(words)(words, prog_name="gatelab")
+    except GatelabError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(WRONG_USAGE if isinstance(error, OptionError | TaskError) else FAILED)
+
+
+def build(words: Sequence[str]) -> typer.Typer:
+    """The application, with the function of the one command that the words ask for."""
+    app = typer.Typer(
+        help="Write a recurrent cell as its equations, train it, learn which gates your problem needs.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    for name, row in COMMANDS.items():
+        function = import_module(row.module).command if name == wanted else _not_loaded
+        app.command(name, help=row.about)(function)
+    return app
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, help="Print the version.", callback=lambda on: _version(on)
+    ),
+) -> None:
+    """Options before a command."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"gatelab {__version__}")
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    """Stands in the list of commands for one that is not asked for."""

@@ -1,0 +1,23 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Threads of torch. At the sizes of small studies more gain nothing, and lose much on a busy machine.",
+    ),
+]
+
+
+def use_threads(count: int) -> None:
+    """Has torch use so many threads."""
+    torch.set_num_threads(count)

@@ -1,0 +1,67 @@
+"""`gatelab study`: many runs, a table and a figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+
+from gatelab.cli.console import show
+from gatelab.cli.options import Json, Quiet, Threads, use_threads
+from gatelab.studies.outcome import Outcome, make_outcome
+from gatelab.studies.plan import make_plan
+from gatelab.studies.run import run_study
+from gatelab.studies.spec import find_study, presets
+from gatelab.studies.store import Store
+from gatelab.training.checkpoint import write_atomically
+from gatelab.views.figures import draw_figure, save_figure, study_figure
+from gatelab.views.progress import study_bar
+from gatelab.views.states import state_rows, state_table
+from gatelab.views.tables import draw_table, study_tables, table_text
+
+
+def command(
+    study: Annotated[str, typer.Argument(help=f"A name ({', '.join(presets())}), or the path of a study file.")],
+    quick: Annotated[bool, typer.Option("--quick", help="The study's smaller look at itself.")] = False,
+    seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps on every task.")] = None,
+    status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    threads: Threads = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    use_threads(threads)
+    plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps)
+    store = Store(out / plan.name)
+    if status:
+        if as_json:
+            print(json.dumps(state_rows(plan, store), indent=1))
+        else:
+            show(draw_table(state_table(plan, store)))
+        return
+    with study_bar(len(plan.runs), quiet or as_json) as watch:
+        runs = run_study(plan, store, watch)
+    outcome = make_outcome(plan, runs)
+    text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
+    written = _write(outcome, store.folder, text)
+    if as_json:
+        print(text)
+        return
+    for table in study_tables(outcome):
+        show(draw_table(table))
+    print("Written: " + ", ".join(map(str, written)))
+
+
+def _write(outcome: Outcome, folder: Path, text: str) -> list[Path]:
+    """The tables, the numbers and a figure for each task; their paths."""
+    tables, numbers = folder / "tables.txt", folder / "study.json"
+    write_atomically(tables, table_text(study_tables(outcome)).encode())
+    write_atomically(numbers, text.encode())
+    figures = [
+        path for task in outcome.notes for path in save_figure(draw_figure(study_figure(outcome, task)), folder / task)
+    ]
+    return [tables, numbers, *figures]

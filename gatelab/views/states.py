@@ -1,0 +1,53 @@
+"""Where the runs of a study stand."""
+
+from __future__ import annotations
+
+from gatelab.studies.plan import Plan
+from gatelab.studies.store import Store
+from gatelab.views.tables import TableText
+
+
+def state_rows(plan: Plan, store: Store) -> list[dict[str, str | int]]:
+    """A row a run: what it is, whether it is finished, and its folder."""
+    return [
+        {
+            "task": state.planned.settings.task,
+            "cell": state.planned.label,
+            "units": state.planned.settings.hidden_size,
+            "start": state.planned.init,
+            "stands": state.stands,
+            "step": state.step,
+            "folder": str(store.place(state.planned.settings)),
+        }
+        for state in store.states(plan)
+    ]
+
+
+def state_table(plan: Plan, store: Store) -> TableText:
+    """The rows as a table, and how many there are of each kind."""
+    rows = state_rows(plan, store)
+    count = {kind: sum(row["stands"] == kind for row in rows) for kind in ("finished", "stopped", "missing", "broken")}
+    caption = [", ".join(f"{number} {kind}" for kind, number in count.items() if number) + "."]
+    if count["broken"]:
+        broken = ", ".join(str(row["folder"]) for row in rows if row["stands"] == "broken")
+        caption.append(f"Delete what is broken, and it is made again: {broken}.")
+    if others := store.others(plan):
+        caption.append(f"Besides, {len(others)} with other settings, which this study does not count.")
+    return TableText(
+        title=plan.name,
+        headings=("units", "cell", "task", "start", "stands", "step"),
+        sections=(
+            tuple(
+                (
+                    str(row["units"]),
+                    str(row["cell"]),
+                    str(row["task"]),
+                    str(row["start"]),
+                    str(row["stands"]),
+                    f"{row['step']:,}" if row["step"] else "",
+                )
+                for row in rows
+            ),
+        ),
+        caption=tuple(caption),
+    )
