@@ -27,6 +27,15 @@ def test_random_cells(lines, data):
     check_cell(data.draw(cells(lines)))
 
 
+PLAIN = ["h = step(W @ x)", "h = W @ x", "h = b", "h = 1", "h = h", "h = W @ x + R @ h", "c = c\nh = 2 * c",
+         "h = mean(W @ x)", "a = 3\nh = a * h", "h = 0.9 * h"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_cells_with_next_to_nothing_in_them(text):
+    check_cell(gl.Cell(text))
+
+
 class Scaled(torch.autograd.Function):
     """The identity, with a gradient that is slightly wrong."""
 

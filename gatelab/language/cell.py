@@ -188,6 +188,10 @@ class Cell:
         """The equations as a LaTeX `aligned` environment."""
         return latex_lines(self.lines)
 
+    def _repr_latex_(self) -> str:
+        """How a notebook shows the cell."""
+        return f"$${self.latex()}$$"
+
     def __str__(self) -> str:
         return self.equations
 

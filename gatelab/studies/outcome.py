@@ -66,6 +66,7 @@ class Outcome:
         name: of the study.
         about: what it asks.
         groups: in the order of the plan.
+        differences: for each task, in words, what was asked for otherwise than in the study's file.
         notes: for each task, sentences that belong beside its numbers.
         sources: for each task, where the reported numbers are from.
     """
@@ -73,6 +74,7 @@ class Outcome:
     name: str
     about: str
     groups: tuple[Group, ...]
+    differences: Mapping[str, tuple[str, ...]]
     notes: Mapping[str, tuple[str, ...]]
     sources: Mapping[str, tuple[str, ...]]
 
@@ -85,17 +87,13 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
         runs: all of its runs, by identity.
     """
     study = plan.study
-    notes = {}
-    for task, settings in study.tasks.items():
-        less = plan.differences[task]
-        first = (f"This is a smaller study than the file's: {', '.join(less)}.",) if less else ()
-        notes[task] = (*first, *settings.notes)
+    notes = {task: tuple(settings.notes) for task, settings in study.tasks.items()}
     sources = {
         task: tuple(dict.fromkeys(entry.source for entry in study.reference if entry.task == task))
         for task in study.tasks
     }
     groups = tuple(_make_group(plan, planned, runs[planned.settings.identity]) for planned in plan.runs)
-    return Outcome(plan.name, study.about, groups, notes, sources)
+    return Outcome(plan.name, study.about, groups, plan.differences, notes, sources)
 
 
 def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:

@@ -39,7 +39,7 @@ class Plan:
         name: of the study; a quick look has its own.
         study: the file.
         runs: each once.
-        differences: for each task, in words, what is less than the study asks for.
+        differences: for each task, in words, what is asked for otherwise than in the study's file.
     """
 
     name: str

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from gatelab.studies.plan import Plan, PlannedRun
 from gatelab.studies.store import Store
-from gatelab.training.fit import Progress, fit
+from gatelab.training.fit import fit
+from gatelab.training.loop import Progress
 from gatelab.training.record import Run
 
 Watch = Callable[[int, PlannedRun, Progress | None], None]

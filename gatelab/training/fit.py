@@ -12,7 +12,7 @@ from torch import Tensor
 from gatelab.errors import StoreError
 from gatelab.training.checkpoint import read_tensors, write_tensors
 from gatelab.training.folder import CELL, CHECKPOINT, MODEL, is_finished, read_run, read_weights, write_run
-from gatelab.training.loop import Training
+from gatelab.training.loop import Progress, Training
 from gatelab.training.record import Run, current_versions
 from gatelab.training.settings import Settings
 
@@ -20,29 +20,6 @@ CHECKPOINT_SECONDS = 20.0
 """Seconds of training that a kill may cost."""
 WATCH_EVERY = 10
 """Steps between two looks of a progress bar."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands.
-
-    Attributes:
-        step: taken so far.
-        steps: at most.
-        learning: replicas that still learn.
-        replicas: R.
-        loss: the mean over those that learn, in nats.
-        accuracy: likewise, in percent, on the last batch.
-        stage: of the course, in words; may be empty.
-    """
-
-    step: int
-    steps: int
-    learning: int
-    replicas: int
-    loss: float
-    accuracy: float
-    stage: str
 
 
 @dataclass(frozen=True)
@@ -78,18 +55,14 @@ def fit(
     training, before = _begin(settings, folder, resume)
     began = saved = time.monotonic()
     while not training.over:
-        learning = len(training.learning)
-        losses, accuracy = training.step()
+        progress = training.step()
         now = time.monotonic()
         if folder is not None and now - saved >= checkpoint_seconds:
             part = training.checkpoint(before + now - began)
             write_tensors(folder / CHECKPOINT, part.tensors, part.facts)
             saved = now
         if watch is not None and (training.taken % WATCH_EVERY == 0 or training.over):
-            loss, percent = losses.mean().item(), accuracy.mean().item()
-            stage = "" if training.over else training.course.stage()
-            seeds = len(settings.seeds)
-            watch(Progress(training.taken, settings.steps, learning, seeds, loss, percent, stage))
+            watch(progress)
     seconds = before + time.monotonic() - began
     fitted = Fitted(Run(settings, training.results(), seconds, current_versions()), training.kept)
     if folder is not None:
@@ -99,11 +72,11 @@ def fit(
 
 def _begin(settings: Settings, folder: Path | None, resume: bool) -> tuple[Training, float]:
     """A training from its start or its checkpoint, and the seconds that it has had."""
-    if folder is None or not folder.exists():
+    if folder is None:
         return Training(settings), 0.0
     path = folder / CHECKPOINT
     if not path.exists():
-        _refuse_strangers(folder)
+        _prepare(folder)
         return Training(settings), 0.0
     if not resume:
         raise StoreError(
@@ -131,12 +104,15 @@ def _refuse_others(folder: Path, found: object, settings: Settings) -> None:
         )
 
 
-def _refuse_strangers(folder: Path) -> None:
-    if not folder.is_dir():
-        raise StoreError(f"{folder} is a file, not a folder.\nChoose another folder with --out.")
-    ours = {MODEL, CELL}
-    for path in folder.iterdir():
-        if path.name not in ours and not path.name.startswith("."):
-            raise StoreError(
-                f"{folder} holds {path.name}, which is not of a run.\nChoose a new or empty folder with --out."
-            )
+def _prepare(folder: Path) -> None:
+    """Makes the folder, so that what can't be written to is known before the training."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = [path.name for path in folder.iterdir() if path.name not in (MODEL, CELL)]
+    except OSError as error:
+        raise StoreError(
+            f"{folder} can't be a run's folder ({error.strerror}).\nChoose another one with --out."
+        ) from None
+    # Drafts of a run that was killed while it wrote begin with a dot.
+    if seen := [name for name in strangers if not name.startswith(".")]:
+        raise StoreError(f"{folder} holds {seen[0]}, which is not of a run.\nChoose a new or empty folder with --out.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -20,6 +20,29 @@ from gatelab.training.optimizers import make_optimizer, optimizer_state, restore
 from gatelab.training.record import End, Point, SeedResult
 from gatelab.training.replicas import clip_gradients, finite, initial_weights, load_replicas, select
 from gatelab.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        step: taken so far.
+        steps: at most.
+        learning: replicas that took this step.
+        replicas: R.
+        loss: the mean over those that learn, in nats.
+        accuracy: likewise, in percent, on the last batch.
+        stage: of the course, in words; may be empty.
+    """
+
+    step: int
+    steps: int
+    learning: int
+    replicas: int
+    loss: float
+    accuracy: float
+    stage: str
 
 
 class Training:
@@ -41,8 +64,9 @@ class Training:
     def over(self) -> bool:
         return not len(self.learning)
 
-    def step(self) -> tuple[Tensor, Tensor]:
-        """One step of every replica that still learns; their losses and logits before it."""
+    def step(self) -> Progress:
+        """One step of every replica that still learns."""
+        learning = len(self.learning)
         batch = self.course.batch()
         logits = self.model(batch.x, batch.lengths)
         losses = self.task.loss(logits, batch.target)
@@ -59,7 +83,15 @@ class Training:
         self._record(losses, accuracy, ended)
         if ended.any():
             self._retire(ended, reached, losses.isfinite())
-        return losses, accuracy
+        return Progress(
+            step=self.taken,
+            steps=self.settings.steps,
+            learning=learning,
+            replicas=len(self.settings.seeds),
+            loss=losses.mean().item(),
+            accuracy=accuracy.mean().item(),
+            stage="" if self.over else self.course.stage(),
+        )
 
     def results(self) -> tuple[SeedResult, ...]:
         """What became of each seed, with the task's test of its last weights."""

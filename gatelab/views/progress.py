@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gatelab.studies.plan import PlannedRun
 from gatelab.studies.run import Watch
-from gatelab.training.fit import Progress
+from gatelab.training.loop import Progress
 
 
 class _Speed(ProgressColumn):

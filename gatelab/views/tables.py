@@ -64,6 +64,7 @@ def draw_table(table: TableText) -> RenderableType:
         title_style="bold",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         collapse_padding=True,
     )
     for index, heading in enumerate(table.headings):
@@ -148,7 +149,7 @@ def _short(measure: Measure) -> str:
 
 
 STATISTICS: dict[str, Callable[[Finding, int], str]] = {
-    "report": lambda finding, digits: _number(finding.reported, 2 * digits),
+    "report": lambda finding, digits: _as_printed(finding.reported),
     "best": lambda finding, digits: _number(getattr(finding.summary, "best", None), digits),
     "median": lambda finding, digits: _number(getattr(finding.summary, "median", None), digits),
     "interval": lambda finding, digits: _range(getattr(finding.summary, "median_interval", None), digits),
@@ -158,6 +159,11 @@ STATISTICS: dict[str, Callable[[Finding, int], str]] = {
 
 def _number(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def _as_printed(value: float | None) -> str:
+    """A reported number, with the digits that it was reported with."""
+    return NOTHING if value is None else f"{value:,.10g}"
 
 
 def _range(interval: Interval | None, digits: int) -> str:
@@ -173,12 +179,14 @@ def _caption(found: Outcome, task: Task, groups: list[outcome.Group]) -> tuple[s
     allowed = max(group.steps for group in groups)
     starts = ", ".join(dict.fromkeys(group.init for group in groups))
     sentences = [f"{seeds} seeds a row, at most {allowed:,} steps, start: {starts}. Accuracies in percent."]
+    if found.differences[task.name]:
+        sentences.append(f"Otherwise than in the study's file: {', '.join(found.differences[task.name])}.")
     if task.solves:
         sentences.append(f"Solved: {task.goal}. Steps and accuracies are over the solved seeds.")
         method = groups[0].reached.interval.method
         sentences.append(f"95 %: the interval of {method} for the share solved, in percent.")
     else:
-        sentences.append(f"Early: seeds stopped before the last step since {task.goal}.")
+        sentences.append(f"Early: seeds that stopped because {task.goal}.")
     sentences += _interval_sentences(groups)
     if sources := found.sources.get(task.name):
         sentences.append(f"Report: {'; '.join(sources)}.")
