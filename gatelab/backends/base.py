@@ -21,7 +21,7 @@ class Run:
         cell: the equations.
         sizes: what each width symbol of the cell is.
         parameters: each of the shape that the cell says, with an axis R before it for replicas.
-        x: inputs, (T, [R or 1,] B, I).
+        x: inputs, (T, [R,] B, I).
         state: the states before the first step in the order of `cell.states`, each ([R,] B, W).
         fresh: the states that a reset goes back to, likewise; read only if there are resets.
         resets: before which steps to start afresh, (T, [R or 1,] B, 1), of bool.

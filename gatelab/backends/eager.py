@@ -52,7 +52,6 @@ def run(asked: Run) -> Result:
     known = _vectors_and_scalars(asked)
     state = dict(zip(cell.states, asked.state, strict=True))
     fresh = dict(zip(cell.states, asked.fresh, strict=False))
-    batch = torch.broadcast_shapes(asked.x.shape[1:-1], *(value.shape[:-1] for value in asked.state))
     outputs = []
     for t in range(len(x)):
         if asked.resets is not None:
@@ -60,7 +59,7 @@ def run(asked: Run) -> Result:
         step = Step(
             cell=cell,
             sizes=asked.sizes,
-            batch=batch,
+            batch=x[t].shape[:-1],
             x=x[t],
             previous=state,
             inside=_masked(state, asked.masks),
@@ -161,7 +160,12 @@ class _Stacked:
         return self.weight.shape[-2]
 
     def times(self, vector: Tensor) -> dict[Product, Tensor]:
-        parts = torch.matmul(vector, self.weight).split(self.rows, dim=-1)
+        if vector.ndim == 4 and self.weight.ndim == 3:
+            # (T, R, B, W): as a plain product torch would copy the weights for each step.
+            product = torch.einsum("trbw,rwg->trbg", vector, self.weight)
+        else:
+            product = torch.matmul(vector, self.weight)
+        parts = product.split(self.rows, dim=-1)
         return dict(zip(self.members, parts, strict=True))
 
 

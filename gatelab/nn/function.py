@@ -65,7 +65,7 @@ def run_layers(
     """Run layers of one or two directions over a batch of sequences.
 
     Args:
-        x: (T, [R or 1,] B, I).
+        x: (T, [R,] B, I).
         lengths: ([R or 1,] B), or None.
         resets: (T, [R or 1,] B, 1), or None.
 

@@ -22,7 +22,7 @@ class Sequences:
     """Sequences in the form in which they are run.
 
     Attributes:
-        x: (T, [R or 1,] B, I); what lies beyond a sequence's end is 0.
+        x: (T, [R,] B, I); what lies beyond a sequence's end is 0.
         lengths: ([R or 1,] B), or None if all have T steps.
         resets: (T, [R or 1,] B, 1), of bool, or None.
         restore: turns an output (T, [R,] B, W) into the form in which the input came.
@@ -71,7 +71,7 @@ def read_sequences(
     else:
         x = _time_first(x, batch_first)
     if replicas is not None and x.ndim == 3:
-        x = x.unsqueeze(1)
+        x = x.unsqueeze(1).expand(-1, replicas, -1, -1)
     if x.shape[0] == 0:
         raise ShapeError("The input has 0 time steps.\nGive at least one.")
     steps = _read_resets(resets, x, batched, batch_first, replicas)

@@ -41,4 +41,5 @@ class Streams:
         """Takes up the streams where `state` was taken; there may be fewer of them now."""
         self.generators = [torch.Generator() for _ in state]
         for one, its_state in zip(self.generators, state, strict=True):
-            one.set_state(its_state)
+            # Torch reads from the start of the storage, so a row must be a tensor of its own.
+            one.set_state(its_state.clone())

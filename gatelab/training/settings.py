@@ -66,9 +66,12 @@ class Settings:
                 raise OptionError(f"{name} is {number}.\nGive a number above 0.")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise OptionError(f"The seeds are {list(self.seeds)}.\nGive at least one, from 0 on, and each only once.")
-        for name, known in ((self.optimizer, OPTIMIZERS), (self.head_init, HEAD_SCHEMES)):
+        for kind, name, known in (
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("start of the head", self.head_init, HEAD_SCHEMES),
+        ):
             if name not in known:
-                raise OptionError(f"There is no '{name}' here.\n{nearest(name, known)}")
+                raise OptionError(f"There is no {kind} '{name}'.\n{nearest(name, known)}")
 
     @property
     def identity(self) -> str:

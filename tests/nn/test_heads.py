@@ -1,0 +1,61 @@
+"""Heads: which output they read, replicas, and how they start."""
+
+import pytest
+import torch
+from torch import nn
+
+from gatelab.errors import OptionError
+from gatelab.nn.heads import Head, SequenceClassifier, last_valid
+
+
+def test_last_valid_reads_each_sequences_own_last_step():
+    output = torch.arange(4.0).view(4, 1, 1).expand(4, 3, 2)
+    assert last_valid(output, torch.tensor([1, 4, 2])).tolist() == [[0, 0], [3, 3], [1, 1]]
+    assert last_valid(output, None).tolist() == [[3, 3]] * 3
+
+
+def test_last_valid_with_replicas_of_different_lengths():
+    output = torch.arange(4.0).view(1, 4, 1, 1).expand(2, 4, 2, 1)
+    lengths = torch.tensor([[1, 2], [3, 4]])
+    assert last_valid(output, lengths).squeeze(-1).tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_head_with_replicas_is_that_many_linear_layers():
+    head, hidden = Head(3, 5, replicas=4), torch.randn(4, 7, 3)
+    for replica in range(4):
+        linear = nn.functional.linear(hidden[replica], head.weight[replica], head.bias[replica])
+        torch.testing.assert_close(head(hidden)[replica], linear)
+
+
+def test_a_head_starts_as_it_is_told():
+    torch.manual_seed(0)
+    uniform = Head(100, 50)
+    assert 0.09 < uniform.weight.abs().max() <= 0.1
+    normal = Head(100, 50, init="truncated_normal")
+    assert normal.weight.abs().max() <= 2
+    assert normal.weight.std() == pytest.approx(0.88, abs=0.03)  # of a normal cut at two deviations
+    assert normal.bias.abs().max() <= 0.2
+
+
+def test_an_unknown_start_offers_the_nearest():
+    with pytest.raises(OptionError, match="truncated_normal"):
+        Head(3, 5, init="truncated normal")
+
+
+def test_a_classifier_of_ragged_sequences_is_each_alone():
+    torch.manual_seed(0)
+    model = SequenceClassifier("lstm", 2, 3, 4, replicas=2, num_layers=2)
+    x, lengths = torch.randn(2, 5, 3, 2), torch.tensor([[5, 1, 3], [2, 4, 4]])
+    logits = model(x, lengths)
+    for replica in range(2):
+        alone = SequenceClassifier("lstm", 2, 3, 4, num_layers=2)
+        alone.load_state_dict({name: value[replica] for name, value in model.state_dict().items()})
+        for row in range(3):
+            own = x[replica, : lengths[replica, row], row : row + 1]
+            torch.testing.assert_close(alone(own)[0], logits[replica, row])
+
+
+def test_the_head_is_as_wide_as_the_cells_output():
+    model = SequenceClassifier("lstm_projected", 2, 8, 3, widths={"P": 5})
+    assert model.head.weight.shape == (3, 5)
+    assert model(torch.randn(4, 6, 2)).shape == (6, 3)

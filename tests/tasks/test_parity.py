@@ -1,0 +1,89 @@
+"""Parity and its curriculum."""
+
+import math
+
+import torch
+
+from gatelab.tasks import parity
+
+
+def knows(x, lengths=None):
+    """A model that knows the answer; what stands beyond a length must be 0 for it."""
+    return 20.0 * (x.sum(-3) % 2) - 10.0
+
+
+def knows_nothing(x, lengths=None):
+    return torch.zeros_like(x.sum(-3))
+
+
+def test_targets_are_the_parity_of_the_bits_within_the_length():
+    course = parity.ParityCourse([0, 1])
+    course.length = torch.tensor([2, 5])
+    batch = course.batch()
+    assert batch.x.shape == (2, 5, 64, 1)
+    assert set(batch.x.unique().tolist()) == {0.0, 1.0}
+    assert batch.lengths.tolist() == [[2] * 64, [5] * 64]
+    assert not batch.x[0, 2:].any()
+    assert torch.equal(batch.target, batch.x.sum((1, 3)) % 2)
+
+
+def test_equal_lengths_need_no_padding():
+    assert parity.ParityCourse([0, 1]).batch().lengths is None
+
+
+def test_about_half_of_the_bits_are_ones():
+    course = parity.ParityCourse(range(20))
+    course.length[:] = 8
+    assert abs(course.batch().x.mean() - 0.5) < 4 * 0.5 / math.sqrt(20 * 64 * 8)
+
+
+def test_who_knows_is_through_in_seven_steps():
+    course = parity.ParityCourse([0])
+    stages = []
+    for step in range(1, 8):
+        reached = course.finished(step, course.batch(), knows)
+        stages.append((course.stage(), bool(reached)))
+    assert stages == [(f"length {k}", k == 9) for k in range(3, 10)]
+
+
+def test_who_knows_nothing_stays():
+    course = parity.ParityCourse([0])
+    for step in range(1, 4):
+        assert not course.finished(step, course.batch(), knows_nothing)
+    assert course.length.tolist() == [2]
+
+
+def test_every_replica_has_its_own_length():
+    def one_knows(x, lengths=None):
+        return torch.stack([knows(x[0]), knows_nothing(x[1])])
+
+    course = parity.ParityCourse([0, 1])
+    for step in range(1, 4):
+        course.finished(step, course.batch(), one_knows)
+    assert course.length.tolist() == [5, 2]
+    assert course.stage() == "lengths 2 to 5"
+
+
+def test_the_threshold_falls_with_the_length():
+    """Passing needs a loss under 0.2 - k/100, here with a model whose loss is 0.15 for every sequence."""
+    logit = -math.log(math.exp(0.15) - 1)
+
+    def so_sure(x, lengths=None):
+        return logit * (2 * (x.sum(-3) % 2) - 1)
+
+    for length, passes in ((4, True), (6, False)):
+        course = parity.ParityCourse([0])
+        course.length[:] = length
+        course.finished(1, course.batch(), so_sure)
+        assert course.length.item() == length + passes
+
+
+def test_the_test_has_long_sequences_and_finds_who_knows():
+    bits, answers = parity.test_sequences(100)
+    assert bits.shape == (100, 2**13, 1)
+    assert torch.equal(answers, bits.sum((0, 2)) % 2)
+    scores = parity.score_test_sequences(lambda x, lengths=None: torch.stack([knows(x), -knows(x)]))
+    assert {name: score.tolist() for name, score in scores.items()} == {
+        "accuracy at 16": [100.0, 0.0],
+        "accuracy at 100": [100.0, 0.0],
+    }
