@@ -19,13 +19,12 @@ from torch import Tensor
 from torch.func import functional_call
 
 from gatelab.backends.base import Backend
-from gatelab.backends.eager import apply
 from gatelab.errors import GatelabError
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Apply, Expression, Name, Number
 from gatelab.language.files import read_cell_text, write_cell
 from gatelab.language.lookup import find_cell
-from gatelab.language.ops import Operation
+from gatelab.language.ops import Operation, apply
 from gatelab.language.parse import parse_expression
 from gatelab.nn.recurrent import Recurrent
 
@@ -311,7 +310,8 @@ def check_operation(row: Operation, seed: int = 0) -> float:
         d = torch.randn(4, 6, generator=generator, dtype=torch.float64)
         gradients = torch.autograd.grad((y * d).sum(), list(given.values()), allow_unused=True) \
             if y.requires_grad else [None] * row.arity  # fmt: skip
-        names = {**given, "y": y, "d": d}
+        arriving = d.sum(-1, keepdim=True) if row.reduces else d
+        names = {**given, "y": y, "d": arriving}
         for (name, value), text, gradient in zip(given.items(), row.adjoint, gradients, strict=True):
             expected = torch.zeros_like(value) if gradient is None else gradient
             found = torch.as_tensor(evaluate_adjoint(text, names)).expand_as(d).sum_to_size(value.shape)

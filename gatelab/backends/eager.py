@@ -17,9 +17,8 @@ from torch import Tensor
 from gatelab.backends.base import Backend, Result, Run
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Apply, Expression, Name, Number, Product, walk
-from gatelab.language.ops import OPERATIONS
+from gatelab.language.ops import Value, apply
 
-Value = Tensor | float
 Operand = Expression
 
 
@@ -136,15 +135,6 @@ class Step:
             value = self.x.new_full((1, 1), value)
         shape = (*torch.broadcast_shapes(self.batch, value.shape[:-1]), width)
         return value if value.shape == shape else value.expand(shape)
-
-
-def apply(operation: str, values: list[Value]) -> Value:
-    """An operation of the table on tensors and plain numbers."""
-    meaning = OPERATIONS[operation].meaning
-    if any(isinstance(value, Tensor) for value in values):
-        return meaning(*values)
-    # Plain numbers only, as in sqrt(2): computed in double precision.
-    return float(meaning(*(torch.tensor(value, dtype=torch.float64) for value in values)))
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ class Span(NamedTuple):
     end: int
 
 
-Role = Literal["input", "previous", "current", "vector", "scalar", "constant"]
+Role = Literal["input", "previous", "current", "vector", "scalar", "constant", "arriving"]
 """What a name stands for: the input x; a state before this step; a line above; a learned vector; a learned
-number; a plain number."""
+number; a plain number; and, in an adjoint only, a gradient that arrives from later steps or from the output."""
 
 PRODUCT_BINDS = 2
 """Python lets `@` bind as `*` does; here a little less, so that a product in a product gets brackets: p * (W @ x)."""

@@ -9,7 +9,15 @@ GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi chi psi omega".split()
 )
 TRANSPOSE = r"^\top"
-SUBSCRIPT = {"input": "t", "previous": "t-1", "current": "t", "vector": "", "scalar": "", "constant": ""}
+SUBSCRIPT = {
+    "input": "t",
+    "previous": "t-1",
+    "current": "t",
+    "vector": "",
+    "scalar": "",
+    "constant": "",
+    "arriving": "t",
+}
 
 
 def latex_name(name: str, step: str = "") -> str:

@@ -2,8 +2,7 @@
 
 A row gives the meaning in torch on tensors whose last axis is the units, and the adjoint: for each argument, the
 gradient that reaches it, as an expression in the arguments `a, b, c`, the result `y` and the gradient `d` that
-arrives at the result. A reduction is read as a map from vectors to vectors whose result is the same for all
-units, so its adjoint is an expression like any other.
+arrives at the result. Where the result is one number a sequence, so is `d`: the sum of what arrives from all units.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Value = Tensor | float
 
 EPSILON = 1e-5
 """Added to the variance by `normalize`, as in torch's LayerNorm."""
@@ -135,11 +136,11 @@ _ROWS = (
     Operation("sign", torch.sign, ("0 * d",), r"\operatorname{{sign}}({a})"),
     Operation("step", lambda a: torch.relu(torch.sign(a)), ("0 * d",), r"\mathbb{{1}}[{a} > 0]"),
     # Over the units of a vector.
-    Operation("sum", lambda a: a.sum(-1, keepdim=True), ("sum(d)",), r"\sum {a}", reduces=True, mixes=True),
-    Operation("mean", lambda a: a.mean(-1, keepdim=True), ("sum(d) / size(a)",),
+    Operation("sum", lambda a: a.sum(-1, keepdim=True), ("d",), r"\sum {a}", reduces=True, mixes=True),
+    Operation("mean", lambda a: a.mean(-1, keepdim=True), ("d / size(a)",),
               r"\operatorname{{mean}}({a})", reduces=True, mixes=True),
     Operation("max", lambda a: a.amax(-1, keepdim=True),
-              (f"sum(d) * {_AT_MAXIMUM} / sum({_AT_MAXIMUM})",), r"\max {a}", reduces=True, mixes=True),
+              (f"d * {_AT_MAXIMUM} / sum({_AT_MAXIMUM})",), r"\max {a}", reduces=True, mixes=True),
     Operation("size", _size, ("0 * a",), r"\operatorname{{size}}({a})", reduces=True, mixes=True),
     Operation("normalize", _normalize, (f"(d - mean(d) - y * mean(d * y)) / {_SPREAD}",),
               r"\operatorname{{norm}}({a})", mixes=True),
@@ -152,3 +153,12 @@ _ROWS = (
 OPERATIONS: dict[str, Operation] = {row.name: row for row in _ROWS}
 BY_CALL: dict[str, Operation] = {row.name: row for row in _ROWS if not row.symbol}
 """Those written as calls, by name."""
+
+
+def apply(operation: str, values: list[Value]) -> Value:
+    """An operation of the table on tensors and plain numbers."""
+    meaning = OPERATIONS[operation].meaning
+    if any(isinstance(value, Tensor) for value in values):
+        return meaning(*values)
+    # Plain numbers only, as in sqrt(2): computed in double precision.
+    return float(meaning(*(torch.tensor(value, dtype=torch.float64) for value in values)))

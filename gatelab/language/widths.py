@@ -7,7 +7,7 @@ the name that is assigned, through everything but `@` and the reductions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from gatelab.language.expressions import Apply, Expression, Line, Name, Product, Span
@@ -40,9 +40,11 @@ def find_shapes(lines: tuple[Line, ...], widths: Mapping[str, str], source: Sour
     Raises:
         EquationError: vectors of two widths meet, or a parameter is used in two ways.
     """
-    finder = _Finder(widths, source, Shapes())
+    finder = _Finder(widths, source, Shapes(), set())
     for line in lines:
         finder.meet(line.expression, widths.get(line.name, HIDDEN), line.name)
+        if not varies_over_units(line.expression, finder.uniform):
+            finder.uniform.add(line.name)
     return finder.shapes
 
 
@@ -51,6 +53,8 @@ class _Finder:
     widths: Mapping[str, str]
     source: Source
     shapes: Shapes
+    uniform: set[str]
+    """The lines so far whose value is the same for all units."""
 
     def own_width(self, expression: Expression) -> str | None:
         """The width that an expression has by the named vectors in it, if there are any outside of `@`."""
@@ -77,7 +81,7 @@ class _Finder:
                 if width != expected:
                     raise self._two_widths(name, str(width), expected, target, expression.where)
             case Apply(operation=operation, arguments=arguments):
-                if OPERATIONS[operation].mixes and not varies_over_units(arguments[0]):
+                if OPERATIONS[operation].mixes and not varies_over_units(arguments[0], self.uniform):
                     raise self.source.error(
                         expression.where,
                         f"what {operation} is taken of is the same for all units.",
@@ -132,13 +136,15 @@ class _Finder:
         return self.source.error(where, f"'{name}' has {_words(width)} where {_words(expected)} is needed.", cure)
 
 
-def varies_over_units(expression: Expression) -> bool:
-    """Whether there is a vector in an expression, outside of reductions."""
+def varies_over_units(expression: Expression, uniform: Collection[str]) -> bool:
+    """Whether there is a vector in an expression, outside of reductions; the lines `uniform` are none."""
     match expression:
-        case Name(role="input" | "previous" | "current" | "vector") | Product():
+        case Name(name=name, role="current"):
+            return name not in uniform
+        case Name(role="input" | "previous" | "vector") | Product():
             return True
         case Apply(operation=operation, arguments=arguments):
-            return not OPERATIONS[operation].reduces and any(map(varies_over_units, arguments))
+            return not OPERATIONS[operation].reduces and any(varies_over_units(a, uniform) for a in arguments)
         case _:
             return False
 

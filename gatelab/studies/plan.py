@@ -92,7 +92,7 @@ def _plan_run(
 ) -> PlannedRun:
     settings = make_settings(
         task,
-        find_cell(folder / label if (folder / label).is_file() else label),
+        find_cell(folder / label if "/" in label or Path(label).suffix else label),
         hidden_size,
         seeds,
         steps=steps,

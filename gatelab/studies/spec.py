@@ -62,7 +62,7 @@ class Study(_Part):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
     about: str = ""
     cells: Annotated[list[str], Field(min_length=1)]
-    """Names of the catalogue, or paths of cell files; the study file's folder is where paths begin."""
+    """Names of the catalogue, or paths of cell files from the study file's folder, known by their suffix or a `/`."""
     seeds: Seeds = 10
     inits: Annotated[list[str], Field(min_length=1)] = [DEFAULT_INIT]
     """How recurrent layers start, by scheme."""

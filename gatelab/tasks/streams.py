@@ -41,5 +41,5 @@ class Streams:
         """Takes up the streams where `state` was taken; there may be fewer of them now."""
         self.generators = [torch.Generator() for _ in state]
         for one, its_state in zip(self.generators, state, strict=True):
-            # Torch reads from the start of the storage, so a row must be a tensor of its own.
+            # Torch crashes on a state that is a row of a larger tensor (seen in 2.13), so it gets one of its own.
             one.set_state(its_state.clone())

@@ -110,7 +110,7 @@ def cell_page(wanted: str, input_size: int, hidden_size: int, widths: Mapping[st
 
 def draw_cell_lines(lines: tuple[CellLine, ...]) -> Table:
     """The list as a table."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     table.add_column("cell", no_wrap=True)
     for heading, widest in (("states", 10), ("gates", 10), ("about", None), ("paper", 24)):
         table.add_column(heading, max_width=widest)

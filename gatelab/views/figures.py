@@ -111,6 +111,11 @@ def draw_figure(data: FigureData) -> Figure:
         for column, panel in enumerate(panels):
             _draw_panel(axes[row][column], panel, named=column == 0 or _labels(panels[0]) != _labels(panel))
             axes[row][column].xaxis.set_tick_params(labelbottom=True)
+    for column in range(columns):
+        if not any(_has_marks(panels[column]) for panels in data.grid):
+            axes[0][column].set_xlim(1, 10)
+            axes[0][column].set_xticks([], minor=False)
+            axes[0][column].set_xticks([], minor=True)
     figure.suptitle(data.title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     has_reports = any(line.reported is not None for row in data.grid for panel in row for line in panel.rows)
     figure.legend(handles=_legend(has_reports), loc="outside upper right", ncols=4, frameon=False, fontsize=9)
@@ -201,6 +206,10 @@ def _legend(has_reports: bool) -> list[Line2D]:
     if has_reports:
         handles.append(Line2D([], [], **_REPORT_MARK, label="reported"))
     return handles
+
+
+def _has_marks(panel: Panel) -> bool:
+    return any(row.values or row.reported is not None for row in panel.rows)
 
 
 def _labels(panel: Panel) -> list[str]:

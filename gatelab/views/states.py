@@ -35,7 +35,7 @@ def state_table(plan: Plan, store: Store) -> TableText:
         caption.append(f"Besides, {len(others)} with other settings, which this study does not count.")
     return TableText(
         title=plan.name,
-        headings=("units", "cell", "task", "start", "stands", "step"),
+        headings=("size", "cell", "task", "start", "stands", "step"),
         sections=(
             tuple(
                 (

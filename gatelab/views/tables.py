@@ -74,7 +74,7 @@ def draw_table(table: TableText) -> RenderableType:
             drawn.add_row(*row)
         drawn.add_section()
     caption = [Padding(Text(sentence), (0, 0, 0, 2)) for sentence in table.caption]
-    return Group(drawn, *caption, Text())
+    return Group(drawn, Text(), *caption, Text())
 
 
 def table_text(tables: tuple[TableText, ...]) -> str:
@@ -109,16 +109,12 @@ def _task_table(found: Outcome, name: str) -> TableText:
 
 def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
     columns = [
-        Column("units", lambda group: str(group.hidden_size)),
+        Column("size", lambda group: str(group.hidden_size)),
         Column("cell", lambda group: group.cell),
     ]
     if len({group.init for group in groups}) > 1:
         columns.append(Column("start", lambda group: group.init))
-    columns.append(
-        Column("solved" if task.solves else "early", lambda group: f"{group.reached.count}/{group.reached.of}")
-    )
-    if task.solves:
-        columns.append(Column("95 %", lambda group: _percent_range(group.reached.interval)))
+    columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
     for measure in task.measures:
         for statistic in STATISTICS_SHOWN[measure.name == STEPS, measure.over]:
             if statistic != "report" or any(g.findings[measure.name].reported is not None for g in groups):
@@ -170,8 +166,14 @@ def _range(interval: Interval | None, digits: int) -> str:
     return NOTHING if interval is None else f"{interval.low:.{digits}f}-{interval.high:.{digits}f}"
 
 
-def _percent_range(interval: Interval) -> str:
-    return f"{100 * interval.low:.0f}-{100 * interval.high:.0f}"
+def _early(group: outcome.Group) -> str:
+    return f"{group.reached.count}/{group.reached.of}"
+
+
+def _solved(group: outcome.Group) -> str:
+    interval = group.reached.interval
+    percent = f"{100 * interval.low:.0f}-{100 * interval.high:.0f}"
+    return f"{_early(group)} {percent:>6}"
 
 
 def _caption(found: Outcome, task: Task, groups: list[outcome.Group]) -> tuple[str, ...]:
@@ -184,7 +186,7 @@ def _caption(found: Outcome, task: Task, groups: list[outcome.Group]) -> tuple[s
     if task.solves:
         sentences.append(f"Solved: {task.goal}. Steps and accuracies are over the solved seeds.")
         method = groups[0].reached.interval.method
-        sentences.append(f"95 %: the interval of {method} for the share solved, in percent.")
+        sentences.append(f"95 %: the interval of {method} for the share of all seeds, in percent.")
     else:
         sentences.append(f"Early: seeds that stopped because {task.goal}.")
     sentences += _interval_sentences(groups)

@@ -5,9 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from gatelab.backends.eager import apply
 from gatelab.language.latex import latex_expression
-from gatelab.language.ops import OPERATIONS
+from gatelab.language.ops import OPERATIONS, apply
 from gatelab.language.parse import parse_expression
 from gatelab.testing import ConformanceError, check_operation, evaluate_adjoint
 

@@ -111,6 +111,7 @@ BAD = {
     "h = tanh @ x": (1, "tanh", "wants its arguments"),
     "h = gain * (W @ x)": (1, "gain", "To learn a vector"),
     "h = sum(2) + b": (1, "sum(2)", "the same for all units"),
+    "m = mean(h)\nh = sum(m) + b": (2, "sum(m)", "the same for all units"),
     "h = normalize(mean(h))": (1, "normalize(mean(h))", "the same for all units"),
     "h = 'a'": (1, "'a'", "only real numbers"),
     "h = 1j * b": (1, "1j", "only real numbers"),

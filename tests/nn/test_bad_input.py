@@ -213,6 +213,21 @@ def test_nan_reaches_only_later_steps_and_its_own_replica():
     assert reached.sum() == 2 * H
 
 
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_nan_beyond_the_end_of_a_sequence_reaches_nothing(value):
+    layer = gl.Recurrent("lstm", I, H, num_layers=2, bidirectional=True)
+    x, lengths = torch.randn(T, B, I), [4, 1, 3]
+    expected, ends = layer(x, lengths=lengths)
+    x[1:, 1] = x[3:, 2] = value
+    x.requires_grad_()
+    output, state = layer(x, lengths=lengths)
+    assert torch.equal(output, expected)
+    assert all(torch.equal(a, b) for a, b in zip(state, ends, strict=True))
+    output.sum().backward()
+    assert x.grad.isfinite().all()
+    assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
+
+
 @pytest.mark.parametrize("replicas", [None, R])
 @pytest.mark.parametrize("form", ["time first", "batch first"])
 def test_an_empty_batch_gives_empty_outputs_and_zero_gradients(form, replicas):

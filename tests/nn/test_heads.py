@@ -33,7 +33,7 @@ def test_a_head_starts_as_it_is_told():
     assert 0.09 < uniform.weight.abs().max() <= 0.1
     normal = Head(100, 50, init="truncated_normal")
     assert normal.weight.abs().max() <= 2
-    assert normal.weight.std() == pytest.approx(0.88, abs=0.03)  # of a normal cut at two deviations
+    assert normal.weight.std().item() == pytest.approx(0.88, abs=0.03)  # of a normal cut at two deviations
     assert normal.bias.abs().max() <= 0.2
 
 

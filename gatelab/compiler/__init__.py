@@ -1,0 +1,1 @@
+"""The compiler: a Cell becomes a Schedule, which every kernel is made from."""

@@ -1,0 +1,267 @@
+"""The command line: what it prints, what it leaves on disk, and how it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gatelab import __version__
+from gatelab.cli.main import COMMANDS, main
+from gatelab.language.lookup import cells
+
+STUDY = """
+name = "small"
+cells = ["f", "mine.cell"]
+seeds = 2
+[tasks.digits]
+hidden_sizes = [2]
+steps = 8
+[tasks.parity]
+hidden_sizes = [1]
+steps = 8
+[quick]
+seeds = 1
+steps = { parity = 4 }
+"""
+CELL = "h = tanh(W @ x + R @ h + b)"
+
+
+@pytest.fixture
+def gatelab(capfd, tmp_path, monkeypatch):
+    """Runs a command in an empty folder; its exit code, output and error output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        out, err = capfd.readouterr()
+        return end.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "small.toml").write_text(STUDY)
+    (tmp_path / "mine.cell").write_text(CELL)
+    return "small.toml"
+
+
+# Names and help.
+
+
+def test_the_version(gatelab):
+    assert gatelab("--version") == (0, f"gatelab {__version__}\n", "")
+
+
+def test_help_lists_every_command(gatelab):
+    code, out, _ = gatelab("--help")
+    assert code == 0
+    for name, command in COMMANDS.items():
+        assert f"  {name}  " in out
+        assert command.about.split(";")[0][:40] in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(gatelab, name):
+    code, out, _ = gatelab(name, "--help")
+    assert code == 0
+    assert COMMANDS[name].about.split(",")[0] in out
+    assert "--json" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "Usage"),
+        (["trian"], "Did you mean 'train'"),
+        (["cells", "lstn"], "Did you mean 'lstm'"),
+        (["cells", "lstm", "--hidden", "0"], "--hidden"),
+        (["cells", "lstm", "--width", "P"], "P=32"),
+        (["train"], "task"),
+        (["train", "digit"], "Did you mean 'digits'"),
+        (["train", "digits", "--cell", "lstn"], "Did you mean 'lstm'"),
+        (["train", "digits", "--cell", "none.cell"], "can't be read"),
+        (["train", "digits", "--steps", "many"], "--steps"),
+        (["train", "digits", "--lr", "-1"], "learning rate is -1"),
+        (["train", "digits", "--init", "zeroes"], "zeros"),
+        (["train", "digits", "--optimizer", "adan"], "Did you mean 'adam'"),
+        (["train", "digits", "--seed", "1", "--seeds", "2"], "one of the two"),
+        (["train", "digits", "--cell", "ran", "--hiden", "3"], "--hiden"),
+        (["study", "gates"], "gates-2018"),
+        (["study", "gates-2018", "--seeds", "0"], "--seeds"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(gatelab, words, says, tmp_path):
+    code, out, err = gatelab(*words)
+    assert code == 2
+    assert says in out + err
+    assert "Traceback" not in out + err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_equations_that_are_none_end_with_1(gatelab, tmp_path):
+    (tmp_path / "bad.cell").write_text("h = tahn(W @ x)")
+    for words in (["cells", "bad.cell"], ["train", "digits", "--cell", "bad.cell"]):
+        code, out, err = gatelab(*words)
+        assert (code, out) == (1, "")
+        assert err.startswith("Error: bad.cell: line 1")
+        assert "^" in err
+
+
+# cells
+
+
+def test_cells_lists_the_catalogue(gatelab):
+    code, out, _ = gatelab("cells")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines() if line[:1].islower()][1:] == list(cells())
+    listed = json.loads(gatelab("cells", "--json")[1])
+    assert [line["name"] for line in listed] == list(cells())
+
+
+def test_cells_shows_one(gatelab):
+    code, out, _ = gatelab("cells", "peephole", "--input", "4", "--hidden", "5")
+    assert code == 0
+    count = 4 * (5 * 4 + 5 * 5 + 5) + 3 * 5
+    for words in ("i = sigmoid(W_i @ x + R_i @ h + p_i * c + b_i)", r"\begin{aligned}", "h, c", f"{count:,}", "Gers"):
+        assert words in out
+    page = json.loads(gatelab("cells", "peephole", "--input", "4", "--hidden", "5", "--json")[1])
+    assert (page["parameter_count"], page["parameters"]["W_i"]) == (count, [5, 4])
+    assert gatelab("cells", "peephole", "--latex")[1] == page["latex"] + "\n"
+
+
+def test_cells_shows_one_of_a_file(gatelab, tmp_path):
+    (tmp_path / "mine.cell").write_text(CELL)
+    code, out, _ = gatelab("cells", "mine.cell")
+    assert code == 0
+    assert CELL in out
+
+
+def test_a_short_command_loads_nothing_heavy(tmp_path):
+    code = (
+        "import sys; from gatelab.cli.main import main\n"
+        "try: main(['cells', 'f'])\n"
+        "except SystemExit: pass\n"
+        "print({'scipy', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert run.stdout.splitlines()[-1] == "set()"
+
+
+# train
+
+
+def test_train_leaves_a_run_and_shows_it_again(gatelab, tmp_path):
+    words = ["train", "digits", "--cell", "f", "--hidden", "3", "--steps", "5", "--seeds", "2"]
+    code, out, err = gatelab(*words)
+    assert (code, err) == (0, "")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"Written to runs/{folder.name}" in out
+    assert {path.name for path in folder.iterdir()} == {"run.json", "model.safetensors", "cell.txt"}
+    _, again, _ = gatelab(*words)
+    assert f"Made before, in runs/{folder.name}" in again
+    assert out.splitlines()[:8] == again.splitlines()[:8]
+
+
+def test_train_takes_a_file_of_equations_and_a_runs_own(gatelab, tmp_path):
+    (tmp_path / "my.cell").write_text(CELL)
+    common = ["--hidden", "3", "--steps", "5", "--json"]
+    first = json.loads(gatelab("train", "digits", "--cell", "my.cell", "--out", "a", *common)[1])
+    again = json.loads(gatelab("train", "digits", "--cell", "a/cell.txt", "--out", "b", *common)[1])
+    assert first["settings"]["cell"] == "my"
+    assert again["results"] == first["results"]
+
+
+def test_train_passes_its_options_on(gatelab):
+    words = "train parity --cell lstm_projected --width P=2 --hidden 3 --layers 2 --seed 3 --steps 2 --lr 0.5".split()
+    words += "--optimizer sgd --clip 2 --init orthogonal --head-init truncated_normal --json".split()
+    settings = json.loads(gatelab(*words)[1])["settings"]
+    expected = {
+        "task": "parity", "cell": "lstm_projected", "widths": {"P": 2}, "hidden_size": 3, "num_layers": 2,
+        "seeds": [3], "steps": 2, "learning_rate": 0.5, "optimizer": "sgd", "clip": 2.0, "init": "orthogonal",
+        "head_init": "truncated_normal",
+    }  # fmt: skip
+    assert {key: settings[key] for key in expected} == expected
+
+
+def test_a_folder_of_another_run_ends_with_1(gatelab):
+    gatelab("train", "digits", "--steps", "2", "--out", "run")
+    code, _, err = gatelab("train", "digits", "--steps", "3", "--out", "run")
+    assert code == 1
+    assert "holds another run" in err
+
+
+def test_a_broken_run_ends_with_1_and_the_cure(gatelab, tmp_path):
+    gatelab("train", "digits", "--steps", "2", "--out", "run")
+    (tmp_path / "run" / "run.json").write_text("{")
+    code, _, err = gatelab("train", "digits", "--steps", "2", "--out", "run")
+    assert code == 1
+    assert "Delete the folder run" in err
+
+
+# study
+
+
+def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, study, tmp_path):
+    code, out, err = gatelab("study", study)
+    assert (code, err) == (0, "")
+    folder = tmp_path / "runs" / "small"
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"runs", "tables.txt", "study.json", "digits.png", "digits.svg", "parity.png", "parity.svg"}
+    assert len(list((folder / "runs").iterdir())) == 4
+    assert (folder / "tables.txt").read_text().strip() in out
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("run.json")}
+    assert gatelab("study", study)[1] == out
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("run.json")} == before
+
+
+def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
+    code, out, _ = gatelab("study", study, "--quick", "--out", "elsewhere")
+    assert code == 0
+    assert "1 seeds instead of 2" in out
+    assert "at most 4 steps instead of 8" in out
+    assert (tmp_path / "elsewhere" / "small-quick" / "tables.txt").exists()
+
+
+def test_study_as_json_is_what_it_writes(gatelab, study, tmp_path):
+    _, out, _ = gatelab("study", study, "--seeds", "1", "--steps", "3", "--json")
+    found = json.loads(out)
+    assert [group["steps"] for group in found["groups"]] == [3] * 4
+    assert json.loads((tmp_path / "runs" / "small" / "study.json").read_text()) == found
+
+
+def test_status_trains_nothing(gatelab, study, tmp_path):
+    code, out, _ = gatelab("study", study, "--status")
+    assert code == 0
+    assert "4 missing" in out
+    assert not (tmp_path / "runs").exists()
+    rows = json.loads(gatelab("study", study, "--status", "--json")[1])
+    assert [row["stands"] for row in rows] == ["missing"] * 4
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_the_system_resumes_to_the_same_bits(gatelab, tmp_path):
+    """A real process and a real SIGKILL, in the middle of training."""
+    code = "import gatelab.training.fit as f; f.fit.__kwdefaults__['checkpoint_seconds'] = 0.0\n"
+    words = ["train", "digits", "--cell", "f", "--hidden", "4", "--steps", "600", "--seeds", "2"]
+    code += f"from gatelab.cli.main import main; main({[*words, '--out', 'cut']})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    while not (tmp_path / "cut" / "checkpoint.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "cut" / "run.json").exists()
+    code, _, err = gatelab(*words, "--out", "cut")
+    assert code == 1
+    assert "Go on with --resume" in err
+    assert gatelab(*words, "--out", "cut", "--resume")[0] == 0
+    assert gatelab(*words, "--out", "whole")[0] == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("cut", "whole"))
+    assert one == two

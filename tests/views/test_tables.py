@@ -1,0 +1,144 @@
+"""Tables as records and as text."""
+
+import pytest
+
+from gatelab.studies.outcome import Finding, Group, Outcome
+from gatelab.studies.statistics import share, summarise
+from gatelab.training.record import Run, SeedResult
+from gatelab.training.settings import make_settings
+from gatelab.views.runs import run_table
+from gatelab.views.tables import study_tables, table_text
+
+
+def finding(measure, values, reported=None, best="highest"):
+    return Finding(measure, dict(enumerate(values)), summarise(values, best), reported)
+
+
+def digits_group(cell, values, reported, hidden_size=30, init="zeros", diverged=()):
+    findings = {"accuracy": finding("accuracy", values, reported), "steps": finding("steps", [600.0], best="lowest")}
+    return Group("digits", cell, init, hidden_size, 1500, 4990, 3, share(2, 3), diverged, findings)
+
+
+def parity_group(cell, values, reported, seeds=3):
+    findings = {
+        "steps": finding("steps", [61.0] * len(values), reported, "lowest"),
+        "accuracy at 16": finding("accuracy at 16", values),
+        "accuracy at 100": finding("accuracy at 100", values, 99.89 if values else None),
+    }
+    return Group("parity", cell, "zeros", 3, 2000, 30, seeds, share(len(values), seeds), (), findings)
+
+
+def outcome(*groups, differences=(), notes=()):
+    tasks = list(dict.fromkeys(group.task for group in groups))
+    return Outcome(
+        "gates",
+        "Which?",
+        groups,
+        dict.fromkeys(tasks, differences),
+        dict.fromkeys(tasks, notes),
+        dict.fromkeys(tasks, ("the report",)),
+    )
+
+
+def flat(table):
+    return [list(row) for section in table.sections for row in section]
+
+
+def test_digits_have_the_report_beside_best_median_and_interval():
+    (table,) = study_tables(outcome(digits_group("lstm", [95.0, 96.5, 97.0], 97.22), digits_group("f", [98.25], None)))
+    assert [" ".join(heading.split()) for heading in table.headings] == [
+        *("size", "cell", "early"),
+        *("accuracy report", "accuracy best", "accuracy median", "accuracy interval", "steps median"),
+    ]
+    assert flat(table) == [
+        ["30", "lstm", "2/3", "97.22", "97.0", "96.5", "95.0-97.0", "600"],
+        ["30", "f", "2/3", "-", "98.2", "98.2", "-", "600"],
+    ]
+
+
+def test_parity_has_the_share_solved_and_steps():
+    (table,) = study_tables(outcome(parity_group("fo", [99.0, 100.0], 47419), parity_group("o", [], None)))
+    assert [" ".join(heading.split()) for heading in table.headings] == [
+        *("size", "cell", "solved and 95 %", "steps report", "steps median"),
+        *("at 16 best", "at 16 median", "at 100 report", "at 100 best", "at 100 median"),
+    ]
+    assert flat(table) == [
+        ["3", "fo", "2/3   9-99", "47,419", "61", "100.0", "99.5", "99.89", "100.0", "99.5"],
+        ["3", "o", "0/3   0-71", "-", "-", "-", "-", "-", "-", "-"],
+    ]
+
+
+def test_sizes_and_starts_make_sections_and_starts_a_column():
+    groups = [
+        digits_group("f", [90.0], None, hidden_size=size, init=init)
+        for size in (30, 1)
+        for init in ("zeros", "default")
+    ]
+    (table,) = study_tables(outcome(*groups))
+    assert len(table.sections) == 4
+    assert table.headings[2] == "start"
+    assert [row[2] for row in flat(table)] == ["zeros", "default"] * 2
+
+
+def test_without_a_report_there_is_no_column_for_it():
+    (table,) = study_tables(outcome(digits_group("f", [90.0], None)))
+    assert not [heading for heading in table.headings if "report" in heading]
+
+
+def test_the_caption_says_what_differs_and_how_intervals_were_made():
+    (table,) = study_tables(
+        outcome(
+            digits_group("lstm", [95.0, 96.5, 97.0], 97.22, diverged=(2,)),
+            differences=("3 seeds instead of 10", "at most 1,500 steps instead of 6,000"),
+            notes=("Its split is not known.",),
+        )
+    )
+    caption = " ".join(table.caption)
+    for words in (
+        "3 seeds a row, at most 1,500 steps, start: zeros",
+        "Otherwise than in the study's file: 3 seeds instead of 10, at most 1,500 steps instead of 6,000.",
+        "the range of the seeds, which has the median of all seeds in it with 75 %",
+        "Report: the report.",
+        "Diverged, and counted in none of the accuracies: lstm with 30 units, seeds [2].",
+        "Its split is not known.",
+    ):
+        assert words in caption
+    assert "ordered" not in caption
+
+
+def test_from_six_seeds_on_the_interval_has_95_percent():
+    (table,) = study_tables(outcome(digits_group("lstm", [float(value) for value in range(90, 96)], None)))
+    assert "between two of the ordered seeds, the median of all seeds with 95 %" in " ".join(table.caption)
+
+
+def test_written_tables_fit_a_narrow_terminal_and_are_plain():
+    tables = study_tables(
+        outcome(
+            *(digits_group(cell, [95.0, 96.5, 97.0], 97.22) for cell in ("lstm", "myfo")),
+            *(parity_group(cell, [100.0] * 10, 47419, seeds=10) for cell in ("lstm", "myfo")),
+        )
+    )
+    text = table_text(tables)
+    assert "\x1b" not in text
+    rules = [line for line in text.splitlines() if line.startswith("─")]
+    assert len(rules) == 2
+    assert max(map(len, rules)) <= 80
+    assert max(map(len, text.splitlines())) <= 100
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_runs_table_has_a_row_a_seed_and_the_median_of_several(seeds):
+    ends = ("goal", "steps", "diverged")[:seeds]
+    results = tuple(
+        SeedResult(seed, end, 10 * seed + 10, {"accuracy": None if end == "diverged" else 90.0 + seed}, ())
+        for seed, end in enumerate(ends)
+    )
+    table = run_table(Run(make_settings("digits", "f", 4, tuple(range(seeds))), results, 2.0, {}))
+    expected = [
+        ["0", "reached the goal", "10", "90.0"],
+        ["1", "took all steps", "20", "91.0"],
+        ["2", "diverged", "30", "-"],
+    ]
+    assert flat(table) == expected[:seeds] + ([["", "median", "", "90.5"]] if seeds > 1 else [])
