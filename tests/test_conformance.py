@@ -135,5 +135,5 @@ def test_a_cell_of_your_own(tmp_path):
     path.write_text("f = sigmoid(W_f @ x + R_f @ h)\nh = f * h + (1 - f) * tanh(W @ x)")
     assert max(check_cell(path).values()) < 1e-5
     path.write_text("h = exp(exp(exp(5 + square(h))))")
-    with pytest.raises(ConformanceError, match="not finite|derivative"):
+    with pytest.raises(ConformanceError, match=r"not finite|derivative"):
         check_cell(path)

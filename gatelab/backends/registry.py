@@ -19,6 +19,6 @@ def choose(wanted: str | Backend) -> tuple[Backend, str]:
         return wanted, "it was given"
     if wanted == "auto":
         return eager.BACKEND, "it is the only one that is installed"
-    if wanted not in BACKENDS:
+    if not isinstance(wanted, str) or wanted not in BACKENDS:
         raise OptionError(f"There is no backend '{wanted}'.\n{nearest(str(wanted), [*BACKENDS, 'auto'])}")
     return BACKENDS[wanted], f"backend='{wanted}' was asked for"

@@ -17,7 +17,7 @@ def command(
     cell: Annotated[str | None, typer.Argument(help="A name, or the path of a text file of equations.")] = None,
     input_size: Annotated[int, typer.Option("--input", min=1, help="Input size, for the parameters.")] = 8,
     hidden_size: Annotated[int, typer.Option("--hidden", min=1, help="Hidden size, likewise.")] = 30,
-    width: Annotated[list[str], typer.Option(help="A further width of the cell, as in P=16.")] = [],  # noqa: B006
+    width: Annotated[list[str] | None, typer.Option(help="A further width of the cell, as in P=16.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print the equations in LaTeX and nothing else.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +28,7 @@ def command(
         else:
             show(draw_cell_lines(lines))
         return
-    page = cell_page(cell, input_size, hidden_size, read_widths(width))
+    page = cell_page(cell, input_size, hidden_size, read_widths(width or []))
     if as_json:
         print(json.dumps(asdict(page), indent=1))
     else:

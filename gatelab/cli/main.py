@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         build(words)(words, prog_name="gatelab")
-    except GatelabError as error:
+    except (GatelabError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(WRONG_USAGE if isinstance(error, OptionError | TaskError) else FAILED)
 
@@ -58,18 +59,18 @@ def build(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _options(
-    version: bool = typer.Option(
-        False, "--version", is_eager=True, help="Print the version.", callback=lambda on: _version(on)
-    ),
-) -> None:
-    """Options before a command."""
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"gatelab {__version__}")
         raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before a command."""
 
 
 def _not_loaded() -> None:

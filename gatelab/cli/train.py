@@ -28,7 +28,7 @@ def command(
     cell: Annotated[str, typer.Option(help="A name, or the path of a text file of equations.")] = "lstm",
     hidden_size: Annotated[int, typer.Option("--hidden", min=1, help="Hidden size.")] = 30,
     layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 1,
-    width: Annotated[list[str], typer.Option(help="A further width of the cell, as in P=16.")] = [],  # noqa: B006
+    width: Annotated[list[str] | None, typer.Option(help="A further width of the cell, as in P=16.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train this many seeds, from 0 on, in one go.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Train this one seed.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many; else the task's.")] = None,
@@ -55,7 +55,7 @@ def command(
         learning_rate=learning_rate,
         optimizer=optimizer,
         num_layers=layers,
-        widths=read_widths(width),
+        widths=read_widths(width or []),
         clip=clip,
         init=None if init == DEFAULT_INIT else init,
         head_init=head_init,

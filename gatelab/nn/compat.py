@@ -17,7 +17,7 @@ from gatelab.backends.registry import choose
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
 from gatelab.nn.function import Direction, Noise, run_layers
-from gatelab.nn.sequences import read_sequences
+from gatelab.nn.sequences import check_like, read_sequences
 from gatelab.nn.state import read_state
 
 
@@ -51,6 +51,7 @@ class _Torch(torch.nn.RNNBase):
         read = read_sequences(
             input, None, None, input_size=self.input_size, batch_first=self.batch_first, replicas=None
         )
+        check_like(read.x, next(self.parameters()))
         batch = read.x.shape[-2]
         directions = 2 if self.bidirectional else 1
         widths = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}

@@ -35,7 +35,10 @@ class Draw:
 
 def _uniform(draw: Draw, low: float | None = None, high: float | None = None) -> None:
     bound = 1 / math.sqrt(draw.hidden_size)
-    torch.nn.init.uniform_(draw.tensor, -bound if low is None else low, bound if high is None else high)
+    low, high = -bound if low is None else low, bound if high is None else high
+    if low > high:
+        raise OptionError(f"uniform({low:g}, {high:g}) runs backwards.\nWrite uniform({high:g}, {low:g}).")
+    torch.nn.init.uniform_(draw.tensor, low, high)
 
 
 def _glorot(draw: Draw) -> None:
@@ -58,7 +61,10 @@ def _identity(draw: Draw, gain: float = 1.0) -> None:
 def _chrono(draw: Draw, longest: float) -> None:
     """Tallec & Ollivier (2018), section 2: the logarithm of U(1, T - 1), for memories of up to T steps."""
     if longest <= 2:
-        raise OptionError(f"chrono({longest:g}) needs the longest time to remember, above 2 steps.")
+        raise OptionError(
+            f"chrono({longest:g}) is for memories of more than 2 steps.\n"
+            "Write the longest time to remember, as in chrono(784)."
+        )
     draw.tensor.uniform_(1, longest - 1).log_()
 
 
@@ -67,6 +73,8 @@ def _constant(draw: Draw, value: float) -> None:
 
 
 def _normal(draw: Draw, deviation: float = 1.0) -> None:
+    if deviation < 0:
+        raise OptionError(f"normal({deviation:g}) has a negative deviation.\nWrite normal({-deviation:g}).")
     draw.tensor.normal_(0, deviation)
 
 
@@ -96,11 +104,11 @@ ON_INPUT, RECURRENT, GAIN, OTHER = "on the input", "recurrent", "gain", "other"
 class LayerScheme:
     """A way to start a whole layer: `base` below the cell's own entries, such as a forget bias, `over` above."""
 
-    base: Mapping[str, Init]
+    base: Mapping[str, str]
     over: Mapping[str, Init]
 
 
-def _base(on_input: Init, recurrent: Init, other: Init) -> dict[str, Init]:
+def _base(on_input: str, recurrent: str, other: str) -> dict[str, str]:
     return {ON_INPUT: on_input, RECURRENT: recurrent, GAIN: "ones", OTHER: other}
 
 
@@ -127,7 +135,7 @@ def initialise(parameters: Mapping[str, Tensor], cell: Cell, hidden_size: int, i
         OptionError: a scheme or a name that there is not.
     """
     scheme = _layer_scheme(init, cell)
-    later = []
+    later = {}
     with torch.no_grad():
         for name, tensor in parameters.items():
             spec = _first(name, scheme.over, cell.init) or scheme.base[_kind(cell, name)]
@@ -135,17 +143,30 @@ def initialise(parameters: Mapping[str, Tensor], cell: Cell, hidden_size: int, i
             if other is None:
                 _fill(name, spec, Draw(tensor, hidden_size))
             else:
-                later.append((tensor, other))
-        for tensor, other in later:
-            if other not in parameters:
-                raise OptionError(f"init refers to '-{other}'.\n{nearest(other, parameters)}")
-            tensor.copy_(-parameters[other])
+                later[name] = other
+        while later:
+            ready = {name: other for name, other in later.items() if other not in later}
+            if not ready:
+                raise OptionError(
+                    f"init makes {', '.join(later)} minus each other.\nGive one of them a scheme of its own."
+                )
+            for name, other in ready.items():
+                if other not in parameters:
+                    raise OptionError(f"init refers to '-{other}'.\n{nearest(other, parameters)}")
+                if parameters[other].shape != parameters[name].shape:
+                    raise OptionError(
+                        f"init makes '{name}' minus '{other}', which has another shape.\n"
+                        "Name a parameter of the same shape."
+                    )
+                parameters[name].copy_(-parameters[other])
+                del later[name]
 
 
 def check_init(init: object, cell: Cell) -> None:
     """Raises the error that `initialise` would raise for an `init` of the wrong form or name."""
     scheme = _layer_scheme(init, cell)
-    for spec in (*scheme.over.values(), *cell.init.values()):
+    for name, given in (*scheme.over.items(), *cell.init.items()):
+        spec = _as_text(name, given)
         if _negated(spec) is None:
             _scheme(spec)
 
@@ -167,7 +188,10 @@ def _layer_scheme(init: object, cell: Cell) -> LayerScheme:
         return LAYER_SCHEMES[init]
     if isinstance(init, str) and init.startswith("chrono("):
         if "b_f" not in cell.parameter_names:
-            raise OptionError(f"'{init}' sets the bias b_f of a forget gate, and '{cell.name}' has none.")
+            raise OptionError(
+                f"'{init}' sets the bias b_f of a forget gate, and '{cell.name}' has none.\n"
+                "Use it with a cell that has one, such as 'lstm'."
+            )
         over: dict[str, Init] = {"b_f": init}
         return LayerScheme(UNIFORM, over | ({"b_i": "-b_f"} if "b_i" in cell.parameter_names else {}))
     offer = nearest(init, [*LAYER_SCHEMES, "chrono(T)"]) if isinstance(init, str) else ""
@@ -180,48 +204,53 @@ def _kind(cell: Cell, name: str) -> str:
     return GAIN if name.split("_")[0] == "g" else OTHER
 
 
-def _first(name: str, *mappings: Mapping[str, Init]) -> Init | None:
+def _first(name: str, *mappings: Mapping[str, Init]) -> str | None:
     """What the first mapping says that names the parameter; an exact name goes before a pattern."""
     for mapping in mappings:
         if name in mapping:
-            return _as_text(mapping[name])
+            return _as_text(name, mapping[name])
         for pattern, spec in mapping.items():
             if fnmatch.fnmatchcase(name, pattern):
-                return _as_text(spec)
+                return _as_text(name, spec)
     return None
 
 
-def _as_text(spec: Init) -> Init:
+def _as_text(name: str, spec: object) -> str:
     """A number as a call, so that zero is not taken for nothing."""
-    return spec if isinstance(spec, str) else f"constant({float(spec)!r})"
+    if isinstance(spec, str):
+        return spec
+    if isinstance(spec, bool) or not isinstance(spec, int | float) or not math.isfinite(spec):
+        raise OptionError(f"init of '{name}' is {spec!r:.60}.\nGive a number, or a scheme as in 'orthogonal'.")
+    return f"constant({float(spec)!r})"
 
 
-def _negated(spec: Init) -> str | None:
-    text = spec.strip() if isinstance(spec, str) else ""
+def _negated(spec: str) -> str | None:
+    text = spec.strip()
     return text[1:].strip() if text.startswith("-") and text[1:].strip().isidentifier() else None
 
 
-def _fill(name: str, spec: Init, draw: Draw) -> None:
+def _fill(name: str, spec: str, draw: Draw) -> None:
     scheme, arguments = _scheme(spec)
     try:
         SCHEMES[scheme](draw, *arguments)
     except TypeError:
-        raise OptionError(f"init of '{name}' is {spec!r}: '{scheme}' takes other arguments.") from None
+        raise OptionError(
+            f"init of '{name}' is {spec!r:.60}: '{scheme}' takes other arguments.\n"
+            "Write uniform(-0.1, 0.1), normal(0.1), constant(1), chrono(784), zeros."
+        ) from None
     except OptionError as error:
         raise OptionError(f"init of '{name}': {error}") from None
 
 
-def _scheme(spec: Init) -> tuple[str, list[float]]:
+def _scheme(spec: str) -> tuple[str, list[float]]:
     """The name and the arguments of a scheme such as "uniform(-0.1, 0.1)"."""
-    if not isinstance(spec, str):
-        return "constant", [float(spec)]
     try:
         tree = ast.parse(spec.strip(), mode="eval").body
         call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
         arguments = [float(ast.literal_eval(argument)) for argument in call.args]
         name = call.func.id if isinstance(call.func, ast.Name) and not call.keywords else ""
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         name, arguments = "", []
-    if name not in SCHEMES:
-        raise OptionError(f"There is no scheme {spec!r}.\n{nearest(name or spec, SCHEMES)}")
+    if name not in SCHEMES or not all(map(math.isfinite, arguments)):
+        raise OptionError(f"There is no scheme {spec!r:.60}.\n{nearest(name or spec, SCHEMES)}")
     return name, arguments

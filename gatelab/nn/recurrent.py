@@ -18,7 +18,7 @@ from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
 from gatelab.nn.function import Direction, Noise, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
-from gatelab.nn.sequences import Lengths, read_sequences
+from gatelab.nn.sequences import Lengths, check_like, read_sequences
 from gatelab.nn.state import make_state, read_state
 
 
@@ -93,7 +93,7 @@ class Recurrent(nn.Module):
         self.recurrent_dropout = _share("recurrent_dropout", recurrent_dropout)
         self.zoneout = _zoneout(zoneout, self.cell)
         self.replicas = None if replicas is None else _whole("replicas", replicas)
-        self.init = init
+        self.init = dict(init) if isinstance(init, Mapping) else init
         self.widths = dict(widths or {})
         self.learned_state = learned_state
         self.backend = backend
@@ -167,7 +167,7 @@ class Recurrent(nn.Module):
             batch_first=self.batch_first,
             replicas=self.replicas,
         )
-        self._check_like_parameters(read.x)
+        check_like(read.x, next(self.parameters(), None))
         backend, _ = choose(self.backend)
         output, final = run_layers(
             self._layers(state, read.x, read.batched),
@@ -201,6 +201,8 @@ class Recurrent(nn.Module):
             raise OptionError("A layer that goes both ways needs the whole sequence.\nUse layer(x).")
         if self.training and self.recurrent_dropout:
             raise OptionError("Recurrent dropout holds one mask for a whole sequence.\nCall layer.eval() first.")
+        if not isinstance(x, Tensor):
+            raise ShapeError(f"The input is a {type(x).__name__}.\nGive a tensor.")
         time = -2 if self.batch_first and x.ndim > 1 else -3 if x.ndim > 1 else 0
         output, state = self(x.unsqueeze(time), state)
         return output.squeeze(time), state
@@ -276,15 +278,6 @@ class Recurrent(nn.Module):
             )
         return layers
 
-    def _check_like_parameters(self, x: Tensor) -> None:
-        own = next(self.parameters(), None)
-        if own is None:
-            return
-        if own.device != x.device:
-            raise ShapeError(f"The input is on {x.device} and the layer on {own.device}.\nWrite x.to('{own.device}').")
-        if own.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
-            raise ShapeError(f"The input has dtype {x.dtype} and the layer {own.dtype}.\nWrite x.to({own.dtype}).")
-
 
 def _whole(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -300,7 +293,7 @@ def _share(name: str, value: object) -> float:
 
 def _zoneout(given: float | Mapping[str, float], cell: Cell) -> dict[str, float]:
     """The share for each stored state; the larger one for states that are stored as one."""
-    shares = dict(given) if isinstance(given, Mapping) else dict.fromkeys(cell.states, given)
+    shares = dict(given) if isinstance(given, Mapping) else dict.fromkeys(cell.states, _share("zoneout", given))
     for name in shares:
         if name not in cell.stored_as:
             raise OptionError(

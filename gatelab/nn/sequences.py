@@ -77,8 +77,10 @@ def read_sequences(
     steps = _read_resets(resets, x, batched, batch_first, replicas)
     counts = _read_lengths(lengths, x, batched, replicas)
     if counts is not None:
-        # What stands beyond the end must not reach any gradient, were it NaN.
-        x = torch.where(alive_steps(counts, x.shape[0]), x, torch.zeros_like(x))
+        # What stands beyond the end must not reach any gradient, were it NaN, nor any state, were it a reset.
+        alive = alive_steps(counts, x.shape[0])
+        x = torch.where(alive, x, torch.zeros_like(x))
+        steps = None if steps is None else steps & alive
 
     def restore(output: Tensor) -> Tensor:
         if replicas is not None:
@@ -90,6 +92,20 @@ def read_sequences(
     return Sequences(x, counts, steps, restore, batched)
 
 
+def check_like(x: Tensor, parameter: Tensor | None) -> None:
+    """Raises the ShapeError of an input that lives elsewhere than a layer, or is of another dtype."""
+    if parameter is None:
+        return
+    if parameter.device != x.device:
+        raise ShapeError(
+            f"The input is on {x.device} and the layer on {parameter.device}.\nWrite x.to('{parameter.device}')."
+        )
+    if parameter.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ShapeError(
+            f"The input has dtype {x.dtype} and the layer {parameter.dtype}.\nWrite x.to({parameter.dtype})."
+        )
+
+
 def alive_steps(lengths: Tensor, steps: int) -> Tensor:
     """Which steps lie within the sequences, (T, ..., B, 1)."""
     time = torch.arange(steps, device=lengths.device).view(-1, *[1] * lengths.ndim)
@@ -98,7 +114,10 @@ def alive_steps(lengths: Tensor, steps: int) -> Tensor:
 
 def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
     if packed.data.ndim != 2 or packed.data.shape[-1] != input_size:
-        raise ShapeError(f"The packed input has shape {tuple(packed.data.shape)}, not (steps, {input_size}).")
+        raise ShapeError(
+            f"The packed input has shape {tuple(packed.data.shape)}; the layer takes {input_size} features a step.\n"
+            f"Pack sequences of shape (T, {input_size})."
+        )
     x, lengths = pad_packed_sequence(packed)
 
     def restore(output: Tensor) -> PackedSequence:
@@ -149,7 +168,7 @@ def _read_resets(
     steps, batch = x.shape[0], x.shape[-2]
     plain = (steps,) if not batched else (batch, steps) if batch_first else (steps, batch)
     if resets.shape not in (plain, (replicas, *plain)):
-        raise ShapeError(f"resets has shape {tuple(resets.shape)}; the input asks for {plain}.")
+        raise ShapeError(f"resets has shape {tuple(resets.shape)}.\nGive one a step, {plain}.")
     shaped = resets.unsqueeze(1) if not batched else _time_first(resets.unsqueeze(-1), batch_first).squeeze(-1)
     if replicas is not None and shaped.ndim == 2:
         shaped = shaped.unsqueeze(1)
@@ -163,14 +182,18 @@ def _read_lengths(lengths: Lengths, x: Tensor, batched: bool, replicas: int | No
     try:
         counts = torch.as_tensor(lengths)
     except (TypeError, ValueError, RuntimeError):
-        raise ShapeError("lengths must be whole numbers, one a sequence.") from None
+        raise ShapeError(
+            f"lengths must be whole numbers, one a sequence.\nWrite lengths=[{steps}, ...], {batch} numbers."
+        ) from None
+    if not counts.numel():  # An empty list has no dtype of its own.
+        counts = counts.long()
     if counts.is_floating_point() or counts.is_complex() or counts.dtype == torch.bool:
         raise ShapeError(f"lengths has dtype {counts.dtype}.\nGive whole numbers: lengths.long().")
     if not batched and counts.ndim == 0:
         counts = counts.unsqueeze(0)
     if counts.shape not in ((batch,), (replicas, batch)):
         raise ShapeError(
-            f"lengths has shape {tuple(counts.shape)}; give one number a sequence, ({batch},)"
+            f"lengths has shape {tuple(counts.shape)}.\nGive one number a sequence, ({batch},)"
             + (f" or ({replicas}, {batch})." if replicas else ".")
         )
     if batch and (int(counts.min()) < 1 or int(counts.max()) > steps):

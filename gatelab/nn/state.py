@@ -42,11 +42,14 @@ def read_state(
     """
     values = (state,) if isinstance(state, Tensor) else tuple(state) if isinstance(state, Sequence) else None
     if values is None or not all(isinstance(value, Tensor) for value in values):
-        raise ShapeError(f"The state must be a tuple of tensors, one for each of {', '.join(cell.states)}.")
+        raise ShapeError(
+            f"The state must be a tuple of tensors, one for each of {', '.join(cell.states)}.\n"
+            "Give the state that the layer returned, or None for zeros."
+        )
     if len(values) != len(cell.states):
         raise ShapeError(
             f"The state has {len(values)} tensors; the cell '{cell.name}' has {len(cell.states)} states: "
-            f"{', '.join(cell.states)}."
+            f"{', '.join(cell.states)}.\nGive one tensor for each, in this order."
         )
     checked = []
     for name, value, shape in zip(cell.states, values, shapes, strict=True):
@@ -56,9 +59,12 @@ def read_state(
         if value.device != like.device or not value.is_floating_point():
             raise ShapeError(
                 f"The state '{name}' is {value.dtype} on {value.device}; the input is {like.dtype} on "
-                f"{like.device}.\nWrite state.to(x)."
+                f"{like.device}.\nWrite tuple(value.to(x) for value in state)."
             )
         if value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
-            raise ShapeError(f"The state '{name}' has dtype {value.dtype}, the input {like.dtype}.")
+            raise ShapeError(
+                f"The state '{name}' has dtype {value.dtype}, the input {like.dtype}.\n"
+                "Write tuple(value.to(x) for value in state)."
+            )
         checked.append(value if batched else value.unsqueeze(-2))
     return tuple(checked)

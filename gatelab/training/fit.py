@@ -76,8 +76,9 @@ def _begin(settings: Settings, folder: Path | None, resume: bool) -> tuple[Train
         return Training(settings), 0.0
     path = folder / CHECKPOINT
     if not path.exists():
+        training = Training(settings)  # First, so that settings that can't be leave no folder.
         _prepare(folder)
-        return Training(settings), 0.0
+        return training, 0.0
     if not resume:
         raise StoreError(
             f"{folder} holds a run that was stopped before its end.\nGo on with --resume, or delete the folder."

@@ -92,7 +92,7 @@ def study_figure(found: Outcome, task_name: str) -> FigureData:
     seeds, steps = max(group.seeds for group in groups), max(group.steps for group in groups)
     note = f"{seeds} seeds a line, at most {steps:,} steps."
     if found.differences[task_name]:
-        note += f" The study's file asks otherwise: {', '.join(found.differences[task_name])}."
+        note += f" Otherwise than in the study's file: {', '.join(found.differences[task_name])}."
     if task.solves:
         note += "\nThe number at a cell counts the seeds that solved the task; only those have dots."
     note += f"\nInterval: for the median of all seeds; with fewer than {FEWEST_FOR_MEDIAN} dots their range, else 95 %."
