@@ -1,5 +1,7 @@
 """Random cells: any shape of equations, with values and slopes that stay ordinary."""
 
+import re
+
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -68,12 +70,12 @@ def cells(draw: st.DrawFn, lines: int) -> Cell:
     if delayed:
         text.append("xp = x")
     read = "\n".join(text)
-    options = dict(
-        name="random",
-        constants={"k": 0.7} if "k" in read.replace("(", " ").replace(")", " ").replace(",", " ").split() else {},
-        parameters={"alpha": "scalar"} if "alpha" in read else {},
-        widths=({"s": "P"} if narrow else {}) | ({"xp": "I"} if delayed else {}),
-    )
+    options = {
+        "name": "random",
+        "constants": {"k": 0.7} if "k" in re.findall(r"\w+", read) else {},
+        "parameters": {"alpha": "scalar"} if "alpha" in read else {},
+        "widths": ({"s": "P"} if narrow else {}) | ({"xp": "I"} if delayed else {}),
+    }
     try:
         return Cell(read, **options)
     except EquationError as error:

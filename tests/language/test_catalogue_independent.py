@@ -22,7 +22,7 @@ from gatelab.language import catalogue
 Array = NDArray[np.float64]
 Step = Callable[[SimpleNamespace, Array, SimpleNamespace], tuple[Array, dict[str, Array]]]
 
-T, B, I, H, P = 4, 2, 3, 5, 2  # noqa: E741
+T, B, I, H, P = 4, 2, 3, 5, 2
 
 
 def sigma(a: Array) -> Array:

@@ -19,7 +19,7 @@ from torch import Tensor
 import gatelab as gl
 
 DOCS = Path(__file__).parents[2] / "docs" / "catalogue.md"
-T, B, I, H = 5, 3, 4, 6  # noqa: E741
+T, B, I, H = 5, 3, 4, 6
 DTYPE = torch.float64
 
 
