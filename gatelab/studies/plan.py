@@ -115,7 +115,7 @@ def _as_seeds(seeds: Seeds) -> tuple[int, ...]:
 def _differences(seeds: tuple[int, ...], all_seeds: tuple[int, ...], steps: int, all_steps: int) -> tuple[str, ...]:
     found = []
     if len(seeds) != len(all_seeds):
-        found.append(f"{len(seeds)} seeds instead of {len(all_seeds)}")
+        found.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} instead of {len(all_seeds)}")
     if steps != all_steps:
         found.append(f"at most {steps:,} steps instead of {all_steps:,}")
     return tuple(found)

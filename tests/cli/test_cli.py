@@ -223,7 +223,7 @@ def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, st
 def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
     code, out, _ = gatelab("study", study, "--quick", "--out", "elsewhere")
     assert code == 0
-    assert "1 seeds instead of 2" in out
+    assert "1 seed instead of 2" in out
     assert "at most 4 steps instead of 8" in out
     assert (tmp_path / "elsewhere" / "small-quick" / "tables.txt").exists()
 

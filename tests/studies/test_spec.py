@@ -62,7 +62,7 @@ def test_the_reports_numbers_are_found_by_task_size_cell_and_measure():
 def test_what_is_asked_for_otherwise_is_said():
     study = read_study(SMALL + "[quick]\nseeds = 1\nsteps = { digits = 3 }", "small.toml")
     assert make_plan(study, Path(), quick=True).differences == {
-        "digits": ("1 seeds instead of 2", "at most 3 steps instead of 4")
+        "digits": ("1 seed instead of 2", "at most 3 steps instead of 4")
     }
     assert make_plan(study, Path(), seeds=5).differences == {"digits": ("5 seeds instead of 2",)}
     assert make_plan(study, Path()).differences == {"digits": ()}
