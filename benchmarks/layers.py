@@ -56,9 +56,7 @@ def main() -> None:
         x = torch.randn(steps, batch, inputs, requires_grad=True)
         times = {title: step_time(make(inputs, hidden), x) for title, make in makers.items()}
         ratios = [f"{times['torch LSTM'] / times[title]:.2f}x" for title in ("lstm", "f")]
-        table.add_row(
-            name, f"{batch}, {steps}, {inputs}, {hidden}", *(f"{t:.2f}" for t in times.values()), *ratios
-        )
+        table.add_row(name, f"{batch}, {steps}, {inputs}, {hidden}", *(f"{t:.2f}" for t in times.values()), *ratios)
     Console(width=110).print(table)
 
 
