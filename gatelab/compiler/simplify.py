@@ -6,7 +6,7 @@ Zeros are taken out of adjoints only where an operation has no slope at all: 0 *
 from __future__ import annotations
 
 from gatelab.compiler.program import Lines, rewrite
-from gatelab.language.edits import ONE
+from gatelab.language.edits import ONE, fold_ones
 from gatelab.language.expressions import Apply, Expression, Number
 from gatelab.language.ops import apply
 
@@ -23,14 +23,10 @@ def simpler(expression: Expression) -> Expression:
         ):
             value = apply(operation, [argument.value for argument in arguments if isinstance(argument, Number)])
             return Number(float(value))
-        case Apply(operation="multiply", arguments=(a, b)) if ONE in (a, b):
-            return b if a == ONE else a
-        case Apply(operation="divide", arguments=(a, b)) if b == ONE:
-            return a
         case Apply(operation="power", arguments=(a, Number(value=2))):
             return Apply("square", (a,))
         case Apply(operation="power", arguments=(a, b)) if b == ONE:
             return a
         case Apply(operation="multiply", arguments=(a, b)) if a == b:
             return Apply("square", (a,))
-    return expression
+    return fold_ones(expression)

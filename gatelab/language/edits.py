@@ -195,13 +195,9 @@ def fold(expression: Expression) -> Expression:
     match expression:
         case Apply(operation="multiply", arguments=(a, b)) if ZERO in (a, b):
             return ZERO
-        case Apply(operation="multiply", arguments=(a, b)) if ONE in (a, b):
-            return b if a == ONE else a
         case Apply(operation="add", arguments=(a, b)) if ZERO in (a, b):
             return b if a == ZERO else a
-        case Apply(operation="subtract" | "divide", arguments=(a, b)) if b == (
-            ZERO if expression.operation == "subtract" else ONE
-        ):
+        case Apply(operation="subtract", arguments=(a, b)) if b == ZERO:
             return a
         case Apply(operation="subtract", arguments=(a, b)) if a == ZERO:
             return Apply("negate", (b,))
@@ -211,6 +207,16 @@ def fold(expression: Expression) -> Expression:
             return ZERO
         case Product(operand=operand) if operand == ZERO:
             return ZERO
+    return fold_ones(expression)
+
+
+def fold_ones(expression: Expression) -> Expression:
+    """Takes out ones: 1 * v and v / 1 are v, whatever v is."""
+    match expression:
+        case Apply(operation="multiply", arguments=(a, b)) if ONE in (a, b):
+            return b if a == ONE else a
+        case Apply(operation="divide", arguments=(a, b)) if b == ONE:
+            return a
     return expression
 
 
