@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gatelab.backends import eager
 from gatelab.backends.base import Backend
+from gatelab.backends.cpu import backend as cpu
 from gatelab.errors import OptionError, nearest
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND,)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND, cpu.BACKEND)}
 
 
 def choose(wanted: str | Backend) -> tuple[Backend, str]:

@@ -5,6 +5,8 @@ Zeros are taken out of adjoints only where an operation has no slope at all: 0 *
 
 from __future__ import annotations
 
+import math
+
 from gatelab.compiler.program import Lines, rewrite
 from gatelab.language.edits import ONE, fold_ones
 from gatelab.language.expressions import Apply, Expression, Number
@@ -21,8 +23,8 @@ def simpler(expression: Expression) -> Expression:
         case Apply(operation=operation, arguments=arguments) if arguments and all(
             isinstance(argument, Number) for argument in arguments
         ):
-            value = apply(operation, [argument.value for argument in arguments if isinstance(argument, Number)])
-            return Number(float(value))
+            value = float(apply(operation, [argument.value for argument in arguments if isinstance(argument, Number)]))
+            return Number(value) if math.isfinite(value) else expression
         case Apply(operation="power", arguments=(a, Number(value=2))):
             return Apply("square", (a,))
         case Apply(operation="power", arguments=(a, b)) if b == ONE:

@@ -102,6 +102,11 @@ def test_infinity_times_zero_is_left_as_it_is():
     assert "h.2 = 0 * h.1" in text(phase.lines)
 
 
+def test_numbers_are_computed_once_and_only_if_they_are_finite():
+    (phase,) = compile_cell(Cell("h = sqrt(2) * 1 * h + 1 / 0 + log(-1) * b")).forwards.loop
+    assert [line[:14] for line in text(phase.lines)[:2]] == ["h.3 = 1.414213", "h.4 = 1 / 0"]
+
+
 # Numbers: the schedule is carried out line by line, with nothing but what it says is there.
 
 
