@@ -1,0 +1,1 @@
+"""The cpu backend: kernels in LLVM IR, made from the schedule of any cell and compiled in process."""

@@ -1,0 +1,220 @@
+"""The text of a function in LLVM IR, written line by line."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kernel computes with: a vector of numbers, a lane for each sequence.
+
+    Attributes:
+        bits: in a number, 32 or 64.
+        lanes: numbers in a vector.
+        fused: whether a product and a sum are one operation.
+        scales: whether there is an operation for a number times a power of two.
+    """
+
+    bits: int
+    lanes: int
+    fused: bool = True
+    scales: bool = False
+
+    @property
+    def number(self) -> str:
+        return "float" if self.bits == 32 else "double"
+
+    @property
+    def vector(self) -> str:
+        return f"<{self.lanes} x {self.number}>"
+
+    @property
+    def integers(self) -> str:
+        return f"<{self.lanes} x i{self.bits}>"
+
+    @property
+    def truths(self) -> str:
+        return f"<{self.lanes} x i1>"
+
+    @property
+    def suffix(self) -> str:
+        """How intrinsics on vectors are called."""
+        return f"v{self.lanes}f{self.bits}"
+
+    def constant(self, value: float) -> str:
+        """A vector with the same number in every lane; in hexadecimal, since LLVM takes no inexact decimals."""
+        if self.bits == 32:
+            value = float32(value)
+        word = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+        return f"<{', '.join([f'{self.number} {word}'] * self.lanes)}>"
+
+    def whole(self, value: int) -> str:
+        """A vector with the same whole number in every lane."""
+        return f"<{', '.join([f'i{self.bits} {value}'] * self.lanes)}>"
+
+
+def float32(value: float) -> float:
+    """The nearest number in single precision; what is too large for it becomes infinite."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+@dataclass
+class Loop:
+    """A loop while its body is written.
+
+    Attributes:
+        index: the counter.
+        carried: values that go from turn to turn.
+        following: these for the next turn, set by the body; behind the loop they are what comes out of it.
+    """
+
+    index: str
+    carried: tuple[str, ...]
+    following: tuple[str, ...] = ()
+
+
+@dataclass
+class Code:
+    """A function in the making. Methods that return text return the name of a value.
+
+    Attributes:
+        opening: what stands before everything else.
+        declarations: of the functions that are called.
+    """
+
+    form: Form
+    name: str
+    arguments: tuple[tuple[str, str], ...]
+    internal: bool = False
+    opening: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    declarations: set[str] = field(default_factory=set)
+    block: str = "entry"
+    count: int = 0
+
+    def new(self) -> str:
+        self.count += 1
+        return f"%v{self.count}"
+
+    def write(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+    def value(self, text: str) -> str:
+        name = self.new()
+        self.write(f"{name} = {text}")
+        return name
+
+    # Whole numbers and places.
+
+    def whole(self, operation: str, a: str, b: str | int) -> str:
+        return self.value(f"{operation} i64 {a}, {b}")
+
+    def add(self, a: str, b: str | int) -> str:
+        return self.whole("add", a, b)
+
+    def multiply(self, a: str, b: str | int) -> str:
+        return self.whole("mul", a, b)
+
+    def row(self, pointer: str, index: str | int) -> str:
+        """The place of a vector, counted in vectors."""
+        return self.value(f"getelementptr {self.form.vector}, ptr {pointer}, i64 {index}")
+
+    def item(self, pointer: str, index: str | int) -> str:
+        """The place of a number, counted in numbers."""
+        return self.value(f"getelementptr {self.form.number}, ptr {pointer}, i64 {index}")
+
+    # Vectors.
+
+    def load(self, pointer: str) -> str:
+        return self.value(f"load {self.form.vector}, ptr {pointer}, align {self.form.bits // 8}")
+
+    def store(self, value: str, pointer: str) -> None:
+        self.write(f"store {self.form.vector} {value}, ptr {pointer}, align {self.form.bits // 8}")
+
+    def spread(self, pointer: str) -> str:
+        """The number at a place, in every lane."""
+        form = self.form
+        number = self.value(f"load {form.number}, ptr {pointer}")
+        one = self.value(f"insertelement {form.vector} poison, {form.number} {number}, i32 0")
+        return self.value(
+            f"shufflevector {form.vector} {one}, {form.vector} poison, <{form.lanes} x i32> zeroinitializer"
+        )
+
+    def binary(self, operation: str, a: str, b: str) -> str:
+        return self.value(f"{operation} {self.form.vector} {a}, {b}")
+
+    def compare(self, condition: str, a: str, b: str) -> str:
+        return self.value(f"fcmp {condition} {self.form.vector} {a}, {b}")
+
+    def choose(self, truth: str, a: str, b: str) -> str:
+        vector = self.form.vector
+        return self.value(f"select {self.form.truths} {truth}, {vector} {a}, {vector} {b}")
+
+    def intrinsic(self, name: str, *values: str) -> str:
+        """An elementwise function that LLVM knows."""
+        vector, called = self.form.vector, f"@llvm.{name}.{self.form.suffix}"
+        self.declarations.add(f"declare {vector} {called}({', '.join([vector] * len(values))})")
+        return self.value(f"call {vector} {called}({', '.join(f'{vector} {value}' for value in values)})")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """a * b + c"""
+        if self.form.fused:
+            return self.intrinsic("fma", a, b, c)
+        return self.binary("fadd", self.binary("fmul", a, b), c)
+
+    def total(self, vector: str) -> str:
+        """The sum over the lanes, pairwise."""
+        form = self.form
+        called = f"@llvm.vector.reduce.fadd.{form.suffix}"
+        self.declarations.add(f"declare {form.number} {called}({form.number}, {form.vector})")
+        return self.value(f"call reassoc {form.number} {called}({form.number} 0.0, {form.vector} {vector})")
+
+    # Control.
+
+    @contextmanager
+    def loop(
+        self, end: str | int, *, start: str | int = 0, step: int = 1, carried: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[Loop]:
+        """A loop that runs at least once.
+
+        Args:
+            end: not included.
+            carried: type and first value of each value that goes from turn to turn.
+        """
+        self.count += 1
+        before, head, after = self.block, f"head{self.count}", f"after{self.count}"
+        loop = Loop(self.new(), tuple(self.new() for _ in carried))
+        self.write(f"br label %{head}")
+        self._begin(head)
+        mark = len(self.lines)
+        yield loop
+        following = self.value(f"add i64 {loop.index}, {step}")
+        again = self.value(f"icmp slt i64 {following}, {end}")
+        self.write(f"br i1 {again}, label %{head}, label %{after}")
+        last = self.block
+        joins = [("i64", loop.index, str(start), following)]
+        joins += [
+            (kind, name, first, later)
+            for (kind, first), name, later in zip(carried, loop.carried, loop.following, strict=True)
+        ]
+        self.lines[mark:mark] = [
+            f"  {name} = phi {kind} [ {first}, %{before} ], [ {later}, %{last} ]" for kind, name, first, later in joins
+        ]
+        self._begin(after)
+
+    def _begin(self, block: str) -> None:
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def text(self) -> str:
+        arguments = ", ".join(f"{kind} %{name}" for kind, name in self.arguments)
+        linkage = "internal " if self.internal else ""
+        body = "\n".join(["entry:", *self.opening, *self.lines, "  ret void"])
+        return f"define {linkage}void @{self.name}({arguments}) #0 {{\n{body}\n}}\n"

@@ -1,0 +1,55 @@
+"""Memory that is used again: never by two at once, never with an effect of what was in it."""
+
+import gc
+
+import torch
+from test_cpu import everything, random_run, same
+
+from gatelab.backends import eager
+from gatelab.backends.cpu import backend as cpu
+from gatelab.backends.cpu import memory
+
+LIKE = torch.empty(0)
+
+
+def test_memory_in_use_is_not_given_twice():
+    memory.release()
+    first, second = memory.borrow((1000, 300, 4), LIKE), memory.borrow((1000, 300, 4), LIKE)
+    assert first.data_ptr() != second.data_ptr()
+    # A part of it is enough to hold it.
+    place, part = first.data_ptr(), first[3:4]
+    del first
+    gc.collect()
+    assert memory.borrow((1000, 300, 4), LIKE).data_ptr() != place
+    del part
+    gc.collect()
+    again = memory.borrow((1000, 300, 4), LIKE), memory.borrow((1000, 300, 4), LIKE)
+    assert place in {value.data_ptr() for value in again}
+
+
+def test_all_arrays_begin_on_a_cache_line():
+    memory.release()
+    for length in (4, 1000, 300_001):
+        assert memory.borrow((length, 16), LIKE).data_ptr() % memory.ALIGNMENT == 0
+
+
+def test_only_so_much_is_kept():
+    memory.release()
+    held = [memory.borrow((1000, 300, 4), LIKE) for _ in range(20)]
+    held.clear()
+    gc.collect()
+    assert len(memory._FREE) == memory._FREE.maxlen
+    memory.release()
+    assert not memory._FREE
+
+
+def test_what_was_in_memory_has_no_effect(monkeypatch):
+    def poisoned(shape, like):
+        return borrow(shape, like).fill_(torch.nan)
+
+    borrow = memory.borrow
+    for module in ("kernels", "tiles"):
+        monkeypatch.setattr(f"gatelab.backends.cpu.{module}.borrow", poisoned)
+    for around in ((), ("resets", "alive", "masks", "zoneout")):
+        asked = random_run("layer_norm_lstm", around=around)
+        same(everything(asked, cpu.run), everything(asked, eager.run))

@@ -1,0 +1,256 @@
+"""The cpu backend as a citizen of torch: transforms, second derivatives, changes in place, threads, processes."""
+
+import dataclasses
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import torch
+from test_cpu import everything, inputs_of, randn, random_run, same
+from torch import nn
+from torch.func import functional_call, grad, jvp, vmap
+
+import gatelab as gl
+from gatelab.backends import eager
+from gatelab.backends.cpu import backend as cpu
+from gatelab.backends.cpu.refusal import why_not
+
+DOUBLE = torch.float64
+
+
+def layer_of(cell="lstm", **options):
+    torch.manual_seed(0)
+    return gl.Recurrent(cell, 2, 3, **{"backend": "cpu", "dtype": DOUBLE, **options})
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads, and puts it back."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_the_name_is_known():
+    assert "backend='cpu' was asked for" in layer_of().explain()
+    assert "eager" in layer_of(backend="auto").explain()
+
+
+@pytest.mark.parametrize("around", [(), ("resets", "alive", "masks", "zoneout")], ids="-".join)
+def test_second_derivatives_are_eagers(around):
+    asked = random_run("lstm", T=3, B=2, H=3, around=around)
+
+    def slopes(run):
+        ready = {name: value.clone().requires_grad_() for name, value in inputs_of(asked).items()}
+        count = len(asked.state)
+        given = dataclasses.replace(
+            asked,
+            x=ready["x"],
+            # A state that depends on a parameter: what leads to it that way must not be counted twice.
+            state=tuple(ready[f"start {k}"] * ready["b_f"].sum() for k in range(count)),
+            fresh=tuple(ready[f"fresh {k}"] for k in range(len(asked.fresh))),
+            parameters={name: ready[name] for name in asked.parameters},
+        )
+        result = run(given)
+        loss = result.output.square().sum() + sum(value.sin().sum() for value in result.state)
+        first = torch.autograd.grad(loss, list(ready.values()), create_graph=True, materialize_grads=True)
+        second = torch.autograd.grad(
+            sum(value.square().sum() for value in first), list(ready.values()), materialize_grads=True
+        )
+        return dict(zip(ready, zip(first, second, strict=True), strict=True))
+
+    same(slopes(cpu.run), slopes(eager.run))
+
+
+def test_per_sample_gradients():
+    layer, other = layer_of(), layer_of(backend="eager")
+    x = randn(4, 5, 2, seed=0)
+    weights = {name: value.detach() for name, value in layer.named_parameters()}
+
+    def loss(weights, x, layer):
+        return functional_call(layer, weights, (x.unsqueeze(1),))[0].square().sum()
+
+    found, expected = (vmap(lambda x, each=each: grad(loss)(weights, x, each), in_dims=1)(x) for each in (layer, other))
+    same(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+def test_forward_mode():
+    layer, x = layer_of(), randn(4, 5, 2, seed=0)
+    found = jvp(lambda x: layer(x)[0], (x,), (x,))
+    same(found, jvp(lambda x: layer_of(backend="eager")(x)[0], (x,), (x,)))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, x)
+        same(torch.autograd.forward_ad.unpack_dual(layer(dual)[0]).tangent, found[1])
+
+
+def test_a_batch_of_gradients_at_once():
+    asked = random_run("f", T=3, B=2, H=3)
+    x = asked.x.clone().requires_grad_()
+    directions = randn(4, 3, 2, 3, seed=1)
+    found, expected = (
+        torch.autograd.grad(run(dataclasses.replace(asked, x=x)).output, x, directions, is_grads_batched=True)
+        for run in (cpu.run, eager.run)
+    )
+    same(found, expected)
+
+
+def test_gradients_of_some_results_only():
+    asked = random_run("lstm", T=3, B=2, H=3)
+    for pick in (lambda r: r.output, lambda r: r.state[1], lambda r: r.output[-1, 0]):
+        weight = asked.parameters["R_f"].clone().requires_grad_()
+        found, expected = (
+            torch.autograd.grad(
+                pick(run(dataclasses.replace(asked, parameters={**asked.parameters, "R_f": weight}))).sum(), weight
+            )
+            for run in (cpu.run, eager.run)
+        )
+        same(found, expected)
+
+
+@pytest.mark.parametrize("changed", ["x", "R_f", "start 0"])
+def test_a_change_in_place_before_the_way_back_is_noticed(changed):
+    asked = random_run("lstm", T=3, B=2, H=3)
+    weight = asked.parameters["W_i"].clone().requires_grad_()
+    result = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+    inputs_of(asked)[changed].add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        result.output.sum().backward()
+
+
+def test_a_change_of_the_output_in_place_is_no_harm():
+    asked = random_run("lstm", T=3, B=2, H=3)
+    weight = asked.parameters["W_i"].clone().requires_grad_()
+    gradients = []
+    for factor in (1, 2):
+        output = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight})).output
+        output = output.mul_(2) if factor == 2 else output * 2
+        gradients.append(torch.autograd.grad(output.sum(), weight)[0])
+    same(*gradients)
+
+
+def test_going_back_twice():
+    asked = random_run("lstm")
+    weight = asked.parameters["W_i"].clone().requires_grad_()
+    result = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+    once, again = (torch.autograd.grad(result.output.sum(), weight, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(once, again)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "layer_norm_lstm"])
+def test_the_same_bits_for_any_number_of_threads_and_every_time(cell, threads):
+    asked = random_run(cell, B=70, T=20, dtype=torch.float32, around=("resets",))
+    found = []
+    for count in (1, 2, 3, 1):
+        threads(count)
+        found.append(everything(asked, cpu.run))
+    for other in found[1:]:
+        assert all(torch.equal(value, other[name]) for name, value in found[0].items())
+
+
+def test_two_threads_of_python_at_once():
+    runs = [random_run(cell, B=20, T=50) for cell in ("lstm", "gru")]
+    expected = [everything(asked, cpu.run) for asked in runs]
+    barrier = Barrier(2)
+
+    def work(k):
+        barrier.wait()
+        return [everything(runs[k], cpu.run) for _ in range(20)]
+
+    with ThreadPoolExecutor(2) as pool:
+        for k, found in enumerate(pool.map(work, range(2))):
+            for each in found:
+                same(each, expected[k], rtol=0, atol=0)
+
+
+def _in_a_child(queue, seed):
+    torch.set_num_threads(2)
+    asked = random_run("lstm", B=40)
+    queue.put((seed, everything(asked, cpu.run)["W_i"].sum().item()))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("way", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_a_child_process_after_a_kernel_has_run(way, threads):
+    threads(2)
+    asked = random_run("lstm", B=40)
+    # No way back here before a fork: torch's own engine of gradients does not survive one.
+    cpu.run(asked)
+    context = multiprocessing.get_context(way)
+    queue = context.Queue()
+    child = context.Process(target=_in_a_child, args=(queue, 0))
+    child.start()
+    _, found = queue.get(timeout=60)
+    child.join()
+    assert found == pytest.approx(everything(asked, cpu.run)["W_i"].sum().item(), rel=1e-12)
+
+
+def test_only_what_is_needed_is_saved():
+    asked = random_run("lstm", T=50, B=8, H=5)
+    assert cpu.run(asked).output.grad_fn is None
+    weight = asked.parameters["W_i"].requires_grad_()
+    with torch.no_grad():
+        assert cpu.run(asked).output.grad_fn is None
+    output = cpu.run(asked).output
+    record, *_ = output.grad_fn.saved_tensors
+    # h and c as the step reads them, and i, f, z, o.
+    assert record.shape[2:4] == (51, 6 * 5)
+    assert weight.grad is None
+
+
+REFUSED = {
+    "float16": lambda asked: dataclasses.replace(asked, x=asked.x.half()),
+    "not all of one dtype": lambda asked: dataclasses.replace(asked, x=asked.x.float()),
+    "empty": lambda asked: dataclasses.replace(asked, x=asked.x[:, :0]),
+    "width of the cell": lambda asked: dataclasses.replace(asked, x=asked.x[..., :1]),
+    "R_f has not the shape": lambda asked: dataclasses.replace(
+        asked, parameters={**asked.parameters, "R_f": asked.parameters["R_f"][:2]}
+    ),
+    "the state h": lambda asked: dataclasses.replace(asked, state=(asked.state[0][:1, :2], asked.state[1])),
+    "one tensor for each state": lambda asked: dataclasses.replace(asked, state=asked.state[:1]),
+    "the device meta": lambda asked: dataclasses.replace(asked, x=asked.x.to("meta")),
+    "gradient of a mask": lambda asked: dataclasses.replace(
+        asked, masks={"h": torch.ones_like(asked.state[0]).requires_grad_()}
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_goes_to_eager_and_why(reason):
+    asked = REFUSED[reason](random_run("lstm"))
+    assert reason in (why_not(asked) or "")
+
+
+def test_the_gradient_of_a_mask():
+    asked = random_run("lstm", around=("masks",))
+    mask = asked.masks["h"].requires_grad_()
+    found, expected = (torch.autograd.grad(run(asked).output.sum(), mask) for run in (cpu.run, eager.run))
+    same(found, expected)
+
+
+def test_autocast_and_half_precision_are_eagers():
+    x = randn(3, 2, 2, seed=0, dtype=torch.float32)
+    layer, other = (layer_of(backend=backend, dtype=torch.float32) for backend in ("cpu", "eager"))
+    with torch.autocast("cpu", torch.bfloat16):
+        same(layer(x)[0], other(x)[0], rtol=0, atol=0)
+    same(layer.bfloat16()(x.bfloat16())[0], other.bfloat16()(x.bfloat16())[0], rtol=0, atol=0)
+
+
+def test_a_stack_of_layers_learns():
+    torch.manual_seed(0)
+    layer = gl.Recurrent(
+        "peephole", 2, 8, num_layers=2, bidirectional=True, recurrent_dropout=0.2, zoneout=0.1, backend="cpu"
+    )
+    head = nn.Linear(16, 1)
+    optimizer = torch.optim.Adam([*layer.parameters(), *head.parameters()], 0.01)
+    x = torch.randn(10, 32, 2)
+    target = x[:, :, :1].cumsum(0)
+    losses = []
+    for _ in range(60):
+        loss = (head(layer(x)[0]) - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
