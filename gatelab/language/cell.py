@@ -201,9 +201,13 @@ class Cell:
         return f'Cell("""\n{indented}\n"""{options})'
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cell) and self._meaning == other._meaning
+        return self is other or (isinstance(other, Cell) and self._meaning == other._meaning)
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self._meaning)
 
     def __reduce__(self) -> tuple[object, ...]:

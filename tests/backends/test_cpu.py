@@ -33,6 +33,14 @@ def test_the_suite_on_the_rest_of_the_catalogue(name):
     check_cell(name, backend="cpu")
 
 
+def test_the_suite_does_not_fall_back_to_eager(monkeypatch):
+    reasons = set()
+    monkeypatch.setattr(cpu, "why_not", lambda asked: reasons.add(why_not(asked)))
+    for check in CHECKS.values():
+        check(Subject(gl.cell("f"), "cpu"))
+    assert reasons == {None}
+
+
 PLAIN = ["h = step(W @ x)", "h = W @ x", "h = b", "h = 1", "h = h", "h = W @ x + R @ h", "c = c\nh = 2 * c",
          "h = mean(W @ x)", "a = 3\nh = a * h", "h = 0.9 * h", "h = tanh(h)", "h = W @ x + V @ b",
          "a = tanh(W @ x)\nh = d + a\nd = h", "h = R @ mean(h) + W @ x", "h = W @ (R @ (V @ h)) + U @ x",

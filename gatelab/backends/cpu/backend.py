@@ -67,10 +67,19 @@ class _Kernels(torch.autograd.Function):
         if torch.is_grad_enabled() or any(map(_is_batched, arriving)):
             return None, None, *_through_eager(_with_inputs(asked, inputs), arriving, wanted)
         output, *final = arriving
-        found = kernels.backward(replace(ctx.ready, x=x), record, output, final, input_gradient=wanted[0])
+        states = len(asked.state)
+        found = kernels.backward(
+            replace(ctx.ready, x=x),
+            record,
+            output,
+            final,
+            input_gradient=wanted[0],
+            state_gradient=any(wanted[1 : 1 + states]),
+        )
+        state = found.state or (None,) * states
         fresh = found.fresh or (None,) * len(asked.fresh)
         parameters = (found.parameters.get(name) for name in asked.parameters)
-        return None, None, found.x, *found.state, *fresh, *parameters
+        return None, None, found.x, *state, *fresh, *parameters
 
 
 def _is_batched(gradient: Tensor | None) -> bool:

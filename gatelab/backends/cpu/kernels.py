@@ -181,7 +181,10 @@ def forward(ready: Prepared, asked: Run, *, saves: bool) -> tuple[Tensor, tuple[
 
 @dataclass(frozen=True)
 class Gradients:
-    """What comes back, in the shapes of the run; a cell that does not depend on something has zeros there."""
+    """What comes back, in the shapes of the run; what is not wanted is left out.
+
+    A cell that does not depend on something has zeros there.
+    """
 
     x: Tensor | None
     state: tuple[Tensor, ...]
@@ -196,8 +199,16 @@ def backward(
     final: Sequence[Tensor | None],
     *,
     input_gradient: bool,
+    state_gradient: bool,
 ) -> Gradients:
-    """All gradients, from those that arrive at the output and at the final states."""
+    """All gradients, from those that arrive at the output and at the final states.
+
+    Args:
+        output: (T, [R,] B, W), or None if nothing arrives there.
+        final: likewise each ([R,] B, W) or None.
+        input_gradient: whether that of the input is wanted.
+        state_gradient: whether those of the states before the first step are.
+    """
     kernel = jit.backward(ready.task, ready.bits, input_gradient, ready.host)
     found = measure(kernel.plan, ready.sizes)
     shape, lanes, like, states = ready.shape, ready.lanes, ready.x, found["rows.states"]
@@ -224,7 +235,7 @@ def backward(
     # (R, numbers) each; the axis of replicas stays where tensors outside have it.
     return Gradients(
         x=ready.outside(arrays["d.x"], has_time=True) if input_gradient else None,
-        state=_parted(arrays["d.start"], ready),
+        state=_parted(arrays["d.start"], ready) if state_gradient else (),
         fresh=_parted(arrays["d.fresh"], ready) if ready.task.resets else (),
         parameters={
             part.name: (matrices if part.is_matrix else sums).as_strided(

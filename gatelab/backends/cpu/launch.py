@@ -16,7 +16,7 @@ from gatelab.backends.cpu.jit import Kernel
 from gatelab.backends.cpu.memory import SLACK
 from gatelab.backends.cpu.plan import BLOCK, Plan, round_up
 
-CHUNK_BYTES = 2**18
+CHUNK_BYTES = 2**19
 """Of the factors of weight gradients that are gathered before they are multiplied: they have to stay in the cache."""
 
 Sizes = tuple[tuple[str, int], ...]
@@ -104,7 +104,8 @@ def pack(kernel: Kernel, sizes: Sizes, parameters: Mapping[str, Tensor], replica
         parameters: each contiguous, with an axis of replicas if there are several.
     """
     sources, entries = _packing(kernel.plan, sizes)
-    packed = torch.zeros(replicas, measure(kernel.plan, sizes)["items.weights"], dtype=dtype_of(kernel))
+    count = measure(kernel.plan, sizes)["items.weights"]
+    packed = torch.zeros(replicas, count, dtype=dtype_of(kernel), device="cpu")
     if not sources:
         return packed
     table = (ctypes.c_int64 * len(entries))(*entries)
@@ -135,7 +136,7 @@ def launch(
     replicas = len(arrays["weights"])
     rows = found["rows.all"] + (chunk or 0) * found.get("rows.chunk", 0) + SLACK
     threads = min(torch.get_num_threads(), replicas * tiles)
-    scratch = torch.empty(threads, rows * kernel.form.lanes, dtype=dtype_of(kernel))
+    scratch = torch.empty(threads, rows * kernel.form.lanes, dtype=dtype_of(kernel), device="cpu")
     tables = []
     for replica in range(replicas):
         addresses = [
