@@ -20,7 +20,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# One process, nothing else running: see benchmarks/README.md.
+# One process, nothing else running: see benchmarks/layers.py.
 bench: .venv/ready
 	$(BIN)/python benchmarks/layers.py
 

@@ -1,18 +1,21 @@
 """One training step of gatelab's layers beside torch's, in one process: medians and ratios.
 
-A step is forward and backward of the last output's sum, with the gradients of the input and all weights, float32.
-Run it with nothing else running: `make bench`.
+A step is forward and backward of a weighted sum of all outputs, with the gradients of the input and all weights, in
+float32. The layers take turns, so that a busy moment of the machine meets all of them. Run it with nothing else
+running: `make bench`, or `python benchmarks/layers.py --threads 2`.
 """
 
 from __future__ import annotations
 
+import argparse
+import time
 from collections.abc import Callable
+from statistics import median
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer
 
 import gatelab as gl
 
@@ -20,44 +23,65 @@ SIZES = {
     "parity": (64, 8, 1, 3),
     "digits": (100, 8, 8, 30),
     "imdb-small": (128, 300, 15, 10),
+    "imdb-glove": (512, 250, 50, 64),
     "mnist-rows": (150, 28, 28, 150),
     "char": (50, 50, 128, 128),
-    "one sequence": (1, 200, 32, 64),
 }
 """Batch, steps, input, hidden."""
 
-SECONDS = 1.0
-"""For each measurement, after a warm-up."""
+LAYERS: dict[str, Callable[[int, int], nn.Module]] = {
+    "nn.LSTM": nn.LSTM,
+    "lstm, cpu": lambda i, h: gl.Recurrent("lstm", i, h, backend="cpu"),
+    "lstm, eager": lambda i, h: gl.Recurrent("lstm", i, h, backend="eager"),
+    "f, cpu": lambda i, h: gl.Recurrent("f", i, h, backend="cpu"),
+    "f, eager": lambda i, h: gl.Recurrent("f", i, h, backend="eager"),
+}
+RATIOS = (("nn.LSTM", "lstm, cpu"), ("lstm, eager", "lstm, cpu"), ("f, eager", "f, cpu"))
+
+WARM_UP, FEWEST, MOST, SECONDS = 2, 3, 1500, 6.0
+"""Turns before and while it is measured, and how long that takes for each size."""
 
 
-def step_time(layer: nn.Module, x: Tensor) -> float:
-    """The median time of a training step, in ms."""
+def turn(layer: nn.Module, x: Tensor, weights: Tensor) -> float:
+    """The time of one training step, in ms."""
+    began = time.perf_counter()
+    output, _ = layer(x)
+    (output * weights).sum().backward()
+    return (time.perf_counter() - began) * 1e3
 
-    def step() -> None:
-        output, _ = layer(x)
-        output[-1].sum().backward()
 
-    return Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads()).blocked_autorange(
-        min_run_time=SECONDS
-    ).median * 1e3  # fmt: skip
+def measure(batch: int, steps: int, inputs: int, hidden: int) -> dict[str, float]:
+    """The median time of a training step of each layer, in ms."""
+    torch.manual_seed(0)
+    x = torch.randn(steps, batch, inputs, requires_grad=True)
+    weights = torch.randn(steps, batch, hidden)
+    layers = {name: make(inputs, hidden) for name, make in LAYERS.items()}
+    times: dict[str, list[float]] = {name: [] for name in layers}
+    for _ in range(WARM_UP):
+        for layer in layers.values():
+            turn(layer, x, weights)
+    began = time.perf_counter()
+    for count in range(MOST):
+        if count >= FEWEST and time.perf_counter() - began > SECONDS:
+            break
+        for name, layer in layers.items():
+            times[name].append(turn(layer, x, weights))
+    return {name: median(found) for name, found in times.items()}
 
 
 def main() -> None:
-    makers: dict[str, Callable[[int, int], nn.Module]] = {
-        "torch LSTM": nn.LSTM,
-        "lstm": lambda i, h: gl.Recurrent("lstm", i, h),
-        "f": lambda i, h: gl.Recurrent("f", i, h),
-    }
-    table = Table(title=f"Training step, median ms, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    for column in ("name", "B, T, I, H", *makers, "torch LSTM / lstm", "torch LSTM / f"):
+    parser = argparse.ArgumentParser(description="Training steps of gatelab's layers beside torch's.")
+    parser.add_argument("--threads", type=int, default=1)
+    torch.set_num_threads(parser.parse_args().threads)
+    title = f"Training step, median ms; {torch.get_num_threads()} threads, torch {torch.__version__}"
+    table = Table(title=title, title_justify="left")
+    for column in ("name", "B, T, I, H", *LAYERS, *(f"{a} / {b}" for a, b in RATIOS)):
         table.add_column(column, justify="left" if column == "name" else "right")
-    for name, (batch, steps, inputs, hidden) in SIZES.items():
-        torch.manual_seed(0)
-        x = torch.randn(steps, batch, inputs, requires_grad=True)
-        times = {title: step_time(make(inputs, hidden), x) for title, make in makers.items()}
-        ratios = [f"{times['torch LSTM'] / times[title]:.2f}x" for title in ("lstm", "f")]
-        table.add_row(name, f"{batch}, {steps}, {inputs}, {hidden}", *(f"{t:.2f}" for t in times.values()), *ratios)
-    Console(width=110).print(table)
+    for name, sizes in SIZES.items():
+        times = measure(*sizes)
+        ratios = [f"{times[a] / times[b]:.2f}" for a, b in RATIOS]
+        table.add_row(name, ", ".join(map(str, sizes)), *(f"{t:.2f}" for t in times.values()), *ratios)
+    Console(width=130).print(table)
 
 
 if __name__ == "__main__":
