@@ -34,7 +34,7 @@ def run_table(run: Run) -> TableText:
             medians.append(_percent(summary.median if summary else None))
         sections.append((("", "median", "", *medians),))
     return TableText(
-        title=f"{settings.task}, {settings.cell}, {settings.hidden_size} units",
+        title=f"{settings.task}, {settings.cell}, {settings.hidden_size} unit{'s' * (settings.hidden_size > 1)}",
         headings=("seed", "end", "steps", *(f"{measure.name}, {measure.unit}" for measure in scores)),
         sections=tuple(sections),
         caption=(f"Goal: {task.goal}.", f"{run.seconds:.1f} s, at most {settings.steps:,} steps."),
