@@ -114,7 +114,6 @@ MISTAKES = {
     "resets": [forgets_resets],
     "replicas": [mixes_replicas],
     "stepwise": [forgets_the_first_state, leaks_the_future],
-    "directions": [],
     "against eager": [forgets_masks, forgets_the_first_state, leaks_the_future],
 }
 

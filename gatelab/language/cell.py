@@ -110,7 +110,7 @@ class Cell:
     @cached_property
     def gates(self) -> tuple[str, ...]:
         """The names whose values lie between 0 and 1 by how they are made."""
-        return tuple(line.name for line in self.lines if edits.is_gate(line.expression))
+        return edits.gates(self.lines)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,15 +28,24 @@ def text_of(lines: Lines) -> str:
     return "\n".join(map(str, lines))
 
 
-def is_gate(expression: Expression) -> bool:
-    """Whether a value lies between 0 and 1 by its outermost operation, or is one minus such a value."""
-    match expression:
-        case Apply(operation="subtract", arguments=(Number(value=1), inner)):
-            return is_gate(inner) or isinstance(inner, Name)
-        case Apply(operation=operation):
-            return OPERATIONS[operation].bounded
-        case _:
-            return False
+def gates(lines: Lines) -> tuple[str, ...]:
+    """The lines whose values lie between 0 and 1 by their outermost operation, or are one minus such a value."""
+    found: list[str] = []
+
+    def is_gate(expression: Expression) -> bool:
+        match expression:
+            case Name(name=name, role="current"):
+                return name in found
+            case Apply(operation="subtract", arguments=(Number(value=1), inner)):
+                return is_gate(inner)
+            case Apply(operation=operation):
+                return OPERATIONS[operation].bounded
+        return False
+
+    for line in lines:
+        if is_gate(line.expression):
+            found.append(line.name)
+    return tuple(found)
 
 
 def without(lines: Lines, name: str) -> str:
@@ -45,7 +54,7 @@ def without(lines: Lines, name: str) -> str:
     learned = _learned(lines)
     if name not in assigned | learned:
         raise EquationError(f"There is no '{name}' to leave out.\n{nearest(name, assigned | learned)}")
-    if name in assigned and not is_gate(_line(lines, name).expression):
+    if name in assigned and name not in gates(lines):
         raise EquationError(
             f"'{name}' is not a gate: its value is not kept between 0 and 1, so leaving it out has no one meaning.\n"
             f"Write its new right side: cell.replace('{name}', '...')."

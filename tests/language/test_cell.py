@@ -23,6 +23,13 @@ def test_states_gates_and_parameters_are_found():
     assert LSTM.parameter_count(15, 10) == 1040  # Keras's LSTM(10) on 15 features.
 
 
+def test_a_gate_is_bounded_or_one_minus_a_gate():
+    cell = Cell("f = sigmoid(W @ x)\ni = 1 - f\nz = tanh(R @ h)\nd = 1 - z\nu = 1 - sigmoid(b)\nh = i * d + u * h")
+    assert cell.gates == ("f", "i", "u")
+    assert gl.cell("cifg").gates == ("i", "f", "o")
+    assert gl.cell("janet").gates == ("f", "i")
+
+
 def test_the_output_comes_first_among_the_states():
     assert Cell("c = tanh(W @ x + R @ h) + c\nh = tanh(c)").states == ("h", "c")
     assert Cell("c = tanh(W @ x) + c\ny = tanh(c)", output="y").states == ("c",)
