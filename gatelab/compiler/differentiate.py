@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from gatelab.compiler.program import Lines, Program, count_from_one, needed, share, split
-from gatelab.compiler.shapes import find_widths
+from gatelab.compiler.shapes import SINGLE, find_widths
 from gatelab.compiler.simplify import simplify
 from gatelab.language.cell import Cell
 from gatelab.language.edits import ZERO, fold
-from gatelab.language.expressions import Apply, Expression, Line, Name, Number, Product, Role, transform, walk
+from gatelab.language.expressions import Apply, Expression, Line, Name, Product, Role, transform, walk
 from gatelab.language.ops import OPERATIONS
 from gatelab.language.parse import parse_expression
 
@@ -65,7 +65,8 @@ class Adjoint:
 
 def differentiate(cell: Cell, step: Program) -> Adjoint:
     """The adjoint of a cell's step."""
-    backwards = _Backwards(uniform_lines(step.lines))
+    widths = find_widths(cell, step.lines, ())
+    backwards = _Backwards(frozenset(name for name, width in widths.items() if width == SINGLE))
     for name, ending in (*((state, "next") for state in cell.states), (cell.output, "out")):
         value = step.value(name)
         if isinstance(value, Name):
@@ -73,29 +74,6 @@ def differentiate(cell: Cell, step: Program) -> Adjoint:
     for line in reversed(step.lines):
         backwards.through(line)
     return _tidied(backwards, cell, step)
-
-
-@cache
-def uniform_lines(step: Lines) -> frozenset[str]:
-    """The lines whose value is one number a sequence, the same for all units."""
-    found: set[str] = set()
-    for line in step:
-        match line.expression:
-            case Apply(operation=operation, arguments=arguments):
-                if OPERATIONS[operation].reduces or all(_is_plain(a, found) for a in arguments):
-                    found.add(line.name)
-            case plain if _is_plain(plain, found):
-                found.add(line.name)
-    return frozenset(found)
-
-
-def _is_plain(expression: Expression, uniform: set[str]) -> bool:
-    match expression:
-        case Name(name=name, role="current"):
-            return name in uniform
-        case Name(role="scalar" | "constant") | Number():
-            return True
-    return False
 
 
 @dataclass
