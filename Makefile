@@ -20,9 +20,9 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# One process, nothing else running: see benchmarks/layers.py.
+# One process, nothing else running: see benchmarks/README.md.
 bench: .venv/ready
-	$(BIN)/python benchmarks/layers.py
+	$(BIN)/gatelab bench
 
 # The wheel alone, in an empty environment outside of this folder, trains a cell.
 wheel-test: .venv/ready

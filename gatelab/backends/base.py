@@ -5,10 +5,13 @@ T time, R replicas, B batch, I input, W the width of a vector. The axis R is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from gatelab.language.cell import Cell
 
@@ -22,8 +25,8 @@ class Run:
         sizes: what each width symbol of the cell is.
         parameters: each of the shape that the cell says, with an axis R before it for replicas.
         x: inputs, (T, [R,] B, I).
-        state: the states before the first step in the order of `cell.states`, each ([R,] B, W).
-        fresh: the states that a reset goes back to, likewise; read only if there are resets.
+        state: the states before the first step in the order of `cell.states`, each ([R,] B, W), or None for zeros.
+        fresh: the states that a reset goes back to, likewise; there if there are resets.
         resets: before which steps to start afresh, (T, [R or 1,] B, 1), of bool.
         alive: which steps belong to the sequences, (T, [R or 1,] B, 1), of bool; the others keep the state and
             give 0.
@@ -35,12 +38,79 @@ class Run:
     sizes: Mapping[str, int]
     parameters: Mapping[str, Tensor]
     x: Tensor
-    state: tuple[Tensor, ...]
-    fresh: tuple[Tensor, ...] = ()
+    state: tuple[Tensor | None, ...]
+    fresh: tuple[Tensor | None, ...] = ()
     resets: Tensor | None = None
     alive: Tensor | None = None
     masks: Mapping[str, Tensor] = field(default_factory=dict)
     zoneout: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+
+class Form(NamedTuple):
+    """A run without its tensors.
+
+    Attributes:
+        parameters: their names.
+        states: how many tensors stand for states.
+        fresh: likewise for those that a reset goes back to.
+        masks: the states that have one.
+        zoneout: the share of each state, or None if a tensor says it.
+    """
+
+    cell: Cell
+    sizes: Mapping[str, int]
+    parameters: tuple[str, ...]
+    states: int
+    fresh: int
+    masks: tuple[str, ...]
+    zoneout: Mapping[str, float | None]
+
+
+def take_apart(asked: Run) -> tuple[Form, tuple[Tensor | None, ...]]:
+    """The form of a run, and its tensors: x, states, fresh ones, parameters; then what has no gradient: resets,
+    alive, masks, zoneout."""
+    shares = {name: None if isinstance(share, Tensor) else share for name, share in asked.zoneout.items()}
+    form = Form(
+        asked.cell,
+        asked.sizes,
+        tuple(asked.parameters),
+        len(asked.state),
+        len(asked.fresh),
+        tuple(asked.masks),
+        shares,
+    )
+    drawn = [share for share in asked.zoneout.values() if isinstance(share, Tensor)]
+    return form, (
+        asked.x,
+        *asked.state,
+        *asked.fresh,
+        *asked.parameters.values(),
+        asked.resets,
+        asked.alive,
+        *asked.masks.values(),
+        *drawn,
+    )
+
+
+def put_together(form: Form, tensors: Sequence[Any]) -> Run:
+    """The run that `take_apart` took apart, with these tensors."""
+    x, *rest = tensors
+    fresh = form.states + form.fresh
+    flags = fresh + len(form.parameters)
+    drawn = flags + 2 + len(form.masks)
+    left = iter(rest[drawn:])
+    return Run(
+        cell=form.cell,
+        sizes=form.sizes,
+        parameters=dict(zip(form.parameters, rest[fresh:flags], strict=True)),
+        x=x,
+        state=tuple(rest[: form.states]),
+        fresh=tuple(rest[form.states : fresh]),
+        resets=rest[flags],
+        alive=rest[flags + 1],
+        masks=dict(zip(form.masks, rest[flags + 2 : drawn], strict=True)),
+        zoneout={name: next(left) if share is None else share for name, share in form.zoneout.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -64,8 +134,17 @@ class Backend:
         name: what `backend=` calls it.
         about: one sentence for `layer.explain()`.
         run: does it; differentiable in the parameters, the input, the states and the masks.
+        why_not: why it can't do a run, in words, or None if it can; else `run` is not asked.
+        notes: what else there is to know of its choice, a sentence each.
     """
 
     name: str
     about: str
     run: Callable[[Run], Result]
+    why_not: Callable[[Run], str | None] = lambda asked: None
+    notes: tuple[str, ...] = ()
+
+
+def must_be_seen() -> bool:
+    """Whether a transform of torch is at work, which has to see each operation: `vmap`, forward derivatives."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0

@@ -22,8 +22,7 @@ from gatelab.language.ops import Value, apply
 Operand = Expression
 
 
-@lru_cache(maxsize=256)
-def products(cell: Cell) -> dict[Operand, tuple[Product, ...]]:
+def find_products(cell: Cell) -> dict[Operand, tuple[Product, ...]]:
     """The products of a cell, gathered by the vector they multiply."""
     found: dict[Operand, dict[Product, None]] = {}
     for line in cell.lines:
@@ -31,6 +30,9 @@ def products(cell: Cell) -> dict[Operand, tuple[Product, ...]]:
             if isinstance(expression, Product):
                 found.setdefault(expression.operand, {})[expression] = None
     return {operand: tuple(members) for operand, members in found.items()}
+
+
+products = lru_cache(maxsize=256)(find_products)
 
 
 def run(asked: Run) -> Result:
@@ -49,8 +51,8 @@ def run(asked: Run) -> Result:
     }
     x = asked.x.unbind(0)
     known = _vectors_and_scalars(asked)
-    state = dict(zip(cell.states, asked.state, strict=True))
-    fresh = dict(zip(cell.states, asked.fresh, strict=False))
+    state = _states(asked, asked.state)
+    fresh = {} if asked.resets is None else _states(asked, asked.fresh)
     outputs = []
     for t in range(len(x)):
         if asked.resets is not None:
@@ -161,10 +163,20 @@ class _Stacked:
 
 def _stack_weights(cell: Cell, parameters: Mapping[str, Tensor]) -> dict[Operand, _Stacked]:
     stacked = {}
-    for operand, members in products(cell).items():
+    found = find_products(cell) if torch.compiler.is_compiling() else products(cell)
+    for operand, members in found.items():
         each = [parameters[p.matrix] if p.transposed else parameters[p.matrix].mT for p in members]
         stacked[operand] = _Stacked(members, torch.cat(each, dim=-1), [w.shape[-1] for w in each])
     return stacked
+
+
+def _states(asked: Run, given: tuple[Tensor | None, ...]) -> dict[str, Tensor]:
+    """States by name, each ([R,] B, W)."""
+    batch = asked.x.shape[1:-1]
+    return {
+        name: asked.x.new_zeros((*batch, asked.sizes[asked.cell.width(name)])) if value is None else value
+        for name, value in zip(asked.cell.states, given, strict=True)
+    }
 
 
 def _vectors_and_scalars(asked: Run) -> dict[str, Value]:
@@ -185,4 +197,8 @@ def _kept(new: Tensor, old: Tensor, keep: Tensor | float | None, t: int) -> Tens
     return share * old + (1 - share) * new
 
 
-BACKEND = Backend("eager", "plain torch, step by step; any device and dtype, second derivatives, vmap", run)
+BACKEND = Backend(
+    name="eager",
+    about="plain torch, step by step; any device and dtype, second derivatives, vmap",
+    run=run,
+)

@@ -2,27 +2,78 @@
 
 from __future__ import annotations
 
-from gatelab.backends import eager
-from gatelab.backends.base import Backend
+from dataclasses import replace
+
+from gatelab.backends import eager, library
+from gatelab.backends.base import Backend, Result, Run
 from gatelab.backends.cpu import backend as cpu
 from gatelab.errors import OptionError, nearest
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND, cpu.BACKEND)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND, cpu.BACKEND, library.BACKEND)}
+
+ORDER = ("torch", "eager")
+"""What `auto` tries, one after the other: the first that can do a run does it, and `torch` only where it is faster."""
 
 
-def choose(wanted: str | Backend) -> tuple[Backend, str]:
-    """The backend of a name, or one of your own, and why it is taken.
+def pick(asked: Run) -> tuple[Backend, dict[str, str]]:
+    """The backend that `auto` takes for a run, and why not those that come before it."""
+    against: dict[str, str] = {}
+    for name in ORDER:
+        reason = BACKENDS[name].why_not(asked)
+        if name == "torch" and reason is None and not library.is_faster(asked):
+            reason = "it was nowhere measured to be faster there"
+        if reason is None:
+            return BACKENDS[name], against
+        against[name] = reason
+    raise AssertionError("eager can do everything")
+
+
+AUTO = Backend(
+    name="auto",
+    about="the first that can, of: " + ", ".join(ORDER),
+    run=lambda asked: pick(asked)[0].run(asked),
+)
+
+
+def _by_name(backend: Backend) -> Backend:
+    """A backend that is asked for by name: what it can't do is an error, and nothing else does it instead."""
+
+    def run(asked: Run) -> Result:
+        reason = backend.why_not(asked)
+        if reason is not None:
+            raise OptionError(
+                f"backend='{backend.name}' can't do this: {reason}.\nTake backend='auto', which finds one that can."
+            )
+        return backend.run(asked)
+
+    return replace(backend, run=run)
+
+
+CHOICES = {"auto": AUTO, **{name: _by_name(backend) for name, backend in BACKENDS.items()}}
+
+
+def choose(wanted: str | Backend) -> Backend:
+    """The backend of a name, or one of your own.
 
     Raises:
         OptionError: there is no such backend.
     """
     if isinstance(wanted, Backend):
-        return wanted, "it was given"
-    if wanted == "auto":
-        return (
-            eager.BACKEND,
-            "auto takes it everywhere in this version; backend='cpu' runs kernels made from the equations",
-        )
-    if not isinstance(wanted, str) or wanted not in BACKENDS:
-        raise OptionError(f"There is no backend '{wanted}'.\n{nearest(str(wanted), [*BACKENDS, 'auto'])}")
-    return BACKENDS[wanted], f"backend='{wanted}' was asked for"
+        return wanted
+    if not isinstance(wanted, str) or wanted not in CHOICES:
+        raise OptionError(f"There is no backend '{wanted}'.\n{nearest(str(wanted), CHOICES)}")
+    return CHOICES[wanted]
+
+
+def explain(wanted: str | Backend, asked: Run) -> str:
+    """Which backend does a run, why, and what would change it."""
+    chosen = choose(wanted)
+    if chosen is AUTO:
+        chosen, against = pick(asked)
+        why = f"auto takes the first that can, of {', '.join(ORDER)}"
+        more = [f"Not {name}: {reason}." for name, reason in against.items()]
+    else:
+        why = "it was given" if isinstance(wanted, Backend) else f"backend='{wanted}' was asked for"
+        reason = chosen.why_not(asked)
+        more = [] if reason is None else [f"But it can't: {reason}. Calls will raise an error; take backend='auto'."]
+    return "\n".join([f"{chosen.name}: {chosen.about}.", f"Taken because {why}.", *more, *chosen.notes])

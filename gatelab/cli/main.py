@@ -29,6 +29,9 @@ COMMANDS = {
     "cells": Command("gatelab.cli.cells", "List the cells of the catalogue, or show one."),
     "train": Command("gatelab.cli.train", "Train a cell on a task, from one seed or several."),
     "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
+    "bench": Command(
+        "gatelab.cli.bench", "Measure this machine: ours beside nn.LSTM and the peers that are installed."
+    ),
 }
 
 

@@ -5,7 +5,6 @@ Each is torch's own class with another `forward`: its parameters, initialisation
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,18 +15,21 @@ from gatelab.backends.base import Backend
 from gatelab.backends.registry import choose
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
-from gatelab.nn.function import Direction, Noise, run_layers
+from gatelab.nn.function import Direction, Noise, join_states, run_layers
 from gatelab.nn.sequences import check_like, read_sequences
 from gatelab.nn.state import read_state
 
+_CELLS: dict[tuple[str, bool], Cell] = {}
 
-@cache
+
 def torch_cell(name: str, bias: bool) -> Cell:
     """The cell of the catalogue as torch has it: projections without peepholes, biases as asked for."""
-    cell = find_cell(name)
-    if name == "lstm_projected":
-        cell = cell.without("p_i").without("p_f").without("p_o")
-    return cell if bias else cell.without_biases()
+    if (name, bias) not in _CELLS:
+        cell = find_cell(name)
+        if name == "lstm_projected":
+            cell = cell.without("p_i").without("p_f").without("p_o")
+        _CELLS[name, bias] = cell if bias else cell.without_biases()
+    return _CELLS[name, bias]
 
 
 class _Torch(torch.nn.RNNBase):
@@ -38,8 +40,16 @@ class _Torch(torch.nn.RNNBase):
 
     backend: str | Backend = "auto"
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        torch_cell(self.cell_name(), self.bias)  # Made now, since torch.compile can't trace it.
+
     def cell_name(self) -> str:
         raise NotImplementedError
+
+    def autocast_to(self, x: Tensor, given: tuple[Tensor, ...] | None) -> torch.dtype | None:
+        """The dtype of the results under autocast, where it is not autocast's own."""
+        return None
 
     def named_biases(self, on_input: Tensor, recurrent: Tensor) -> dict[str, Tensor]:
         """The cell's biases from torch's two; torch keeps both where their sum would do."""
@@ -51,18 +61,19 @@ class _Torch(torch.nn.RNNBase):
         read = read_sequences(
             input, None, None, input_size=self.input_size, batch_first=self.batch_first, replicas=None
         )
-        check_like(read.x, next(self.parameters()))
+        check_like(read.x, next(iter(self._parameters.values()), None))
         batch = read.x.shape[-2]
         directions = 2 if self.bidirectional else 1
         widths = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
         shapes = [(self.num_layers * directions, batch, widths[name]) for name in cell.states]
-        if hx is None:
-            start = tuple(read.x.new_zeros(shape) for shape in shapes)
-        else:
-            start = read_state(hx, cell, shapes, read.x, read.batched)
+        given = None if hx is None else read_state(hx, cell, shapes, read.x, read.batched)
+
+        def start(place: int) -> tuple[Tensor | None, ...]:
+            return (None,) * len(shapes) if given is None else tuple(value[place] for value in given)
+
         layers = [
             [
-                self._direction(cell, depth, backwards, tuple(s[depth * directions + backwards] for s in start))
+                self._direction(cell, depth, backwards, start(depth * directions + backwards))
                 for backwards in range(directions)
             ]
             for depth in range(self.num_layers)
@@ -70,16 +81,15 @@ class _Torch(torch.nn.RNNBase):
         output, final = run_layers(
             layers,
             read.x,
-            backend=choose(self.backend)[0],
+            backend=choose(self.backend),
             lengths=read.lengths,
             noise=Noise(dropout=self.dropout, training=self.training),
+            autocast_to=self.autocast_to(read.x, given),
         )
-        states = tuple(torch.stack(parts) for parts in zip(*final, strict=True))
-        if not read.batched:
-            states = tuple(state.squeeze(1) for state in states)
-        return read.restore(output), states if len(states) > 1 else states[0]
+        states = join_states(final, read.batched)
+        return read.restore(output), tuple(states) if len(states) > 1 else states[0]
 
-    def _direction(self, cell: Cell, depth: int, backwards: int, start: tuple[Tensor, ...]) -> Direction:
+    def _direction(self, cell: Cell, depth: int, backwards: int, start: tuple[Tensor | None, ...]) -> Direction:
         suffix = f"_l{depth}" + "_reverse" * backwards
         on_input = getattr(self, f"weight_ih{suffix}")
         parameters = _named("W", self.gates, on_input)
@@ -117,6 +127,10 @@ class GRU(_Torch, torch.nn.GRU):
 
     def cell_name(self) -> str:
         return "gru"
+
+    def autocast_to(self, x: Tensor, given: tuple[Tensor, ...] | None) -> torch.dtype | None:
+        # On a CPU torch adds its gates, which autocast has cast, to the state, which it has not.
+        return (x if given is None else given[0]).dtype if x.device.type == "cpu" else None
 
     def named_biases(self, on_input: Tensor, recurrent: Tensor) -> dict[str, Tensor]:
         biases = super().named_biases(on_input, recurrent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,16 +22,27 @@ class Direction:
     Attributes:
         sizes: what each width symbol of the cell is.
         parameters: each of the shape that the cell says, with an axis R before it for replicas.
-        start: the states before the first step, each ([R,] B, W).
-        fresh: the states that a reset goes back to, likewise.
+        start: the states before the first step, each ([R,] B, W), or None for zeros.
+        fresh: the states that a reset goes back to, likewise; read only if there are resets.
     """
 
     cell: Cell
     sizes: Mapping[str, int]
     parameters: Mapping[str, Tensor]
-    start: tuple[Tensor, ...]
-    fresh: tuple[Tensor, ...]
+    start: tuple[Tensor | None, ...]
+    fresh: tuple[Tensor | None, ...]
     backwards: bool
+
+    def to(self, dtype: torch.dtype) -> Direction:
+        """With states of a dtype."""
+        start, fresh = (
+            tuple(value if value is None else value.to(dtype) for value in states)
+            for states in (self.start, self.fresh)
+        )
+        return replace(self, start=start, fresh=fresh)
+
+
+NOTHING: Mapping[str, Tensor] = {}
 
 
 @dataclass(frozen=True)
@@ -61,18 +72,38 @@ def run_layers(
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
     noise: Noise = Noise(),
+    autocast_to: torch.dtype | None = None,
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """Run layers of one or two directions over a batch of sequences.
+
+    Under autocast they compute in the dtype of their parameters, and only the results are cast: that is more accurate
+    than half precision at each step, and the same in all backends.
 
     Args:
         x: (T, [R,] B, I).
         lengths: ([R or 1,] B), or None.
         resets: (T, [R or 1,] B, 1), or None.
+        autocast_to: the dtype of the results under autocast; None for autocast's own.
 
     Returns:
         The output of the last layer, (T, [R,] B, D*W), and the final states of every layer and direction, in the
         order of torch: layer by layer, forwards before backwards.
     """
+    if torch.is_autocast_enabled(x.device.type):
+        like = next(iter(layers[0][0].parameters.values()), x)
+        with torch.autocast(x.device.type, enabled=False):
+            output, final = run_layers(
+                [[direction.to(like.dtype) for direction in directions] for directions in layers],
+                x.to(like.dtype),
+                backend=backend,
+                lengths=lengths,
+                resets=resets,
+                noise=noise,
+            )
+        if like.dtype is torch.float64:  # Autocast leaves it alone.
+            return output, final
+        dtype = autocast_to or torch.get_autocast_dtype(x.device.type)
+        return output.to(dtype), [tuple(value.to(dtype) for value in states) for states in final]
     final = []
     for depth, directions in enumerate(layers):
         if depth and noise.dropout:
@@ -86,6 +117,14 @@ def run_layers(
     return x, final
 
 
+def join_states(places: Sequence[tuple[Tensor, ...]], batched: bool) -> list[Tensor]:
+    """(L*D) tuples of ([R,] B, W) as one of ([R,] L*D, B, W), without B if sequences came without it."""
+    joined = [
+        parts[0].unsqueeze(-3) if len(parts) == 1 else torch.stack(parts, dim=-3) for parts in zip(*places, strict=True)
+    ]
+    return joined if batched else [value.squeeze(-2) for value in joined]
+
+
 def run_direction(
     direction: Direction,
     x: Tensor,
@@ -95,28 +134,29 @@ def run_direction(
     noise: Noise,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One cell, one way; shapes as in `run_layers`."""
-    steps = x.shape[0]
-    alive = None if lengths is None else alive_steps(lengths, steps)
-    order = _backwards(lengths, steps, x.device) if direction.backwards else None
+    order = _backwards(lengths, x.shape[0], x.device) if direction.backwards else None
     if order is not None:
         x = _take(x, order)
         resets = None if resets is None else _backward_resets(resets, order)
-    result = backend.run(
-        Run(
-            cell=direction.cell,
-            sizes=direction.sizes,
-            parameters=direction.parameters,
-            x=x,
-            state=direction.start,
-            fresh=direction.fresh,
-            resets=resets,
-            alive=alive,
-            masks=_masks(direction, noise),
-            zoneout=_zoneout(direction, noise, steps),
-        )
-    )
+    result = backend.run(make_run(direction, x, lengths, resets, noise))
     output = result.output if order is None else _take(result.output, order)
     return output, result.state
+
+
+def make_run(direction: Direction, x: Tensor, lengths: Tensor | None, resets: Tensor | None, noise: Noise) -> Run:
+    """What a backend is asked for one cell, forwards; shapes as in `run_layers`."""
+    return Run(
+        cell=direction.cell,
+        sizes=direction.sizes,
+        parameters=direction.parameters,
+        x=x,
+        state=direction.start,
+        fresh=() if resets is None else direction.fresh,
+        resets=resets,
+        alive=None if lengths is None else alive_steps(lengths, x.shape[0]),
+        masks=_masks(direction, x, noise) if noise.training and noise.recurrent_dropout else NOTHING,
+        zoneout=_zoneout(direction, x, noise) if noise.zoneout else NOTHING,
+    )
 
 
 def _backwards(lengths: Tensor | None, steps: int, device: torch.device) -> Tensor:
@@ -161,22 +201,23 @@ def states_in_products(cell: Cell) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.stored_as[name] for name in inside))
 
 
-def _masks(direction: Direction, noise: Noise) -> dict[str, Tensor]:
-    if not (noise.training and noise.recurrent_dropout):
-        return {}
-    states = dict(zip(direction.cell.states, direction.start, strict=True))
+def _masks(direction: Direction, x: Tensor, noise: Noise) -> dict[str, Tensor]:
     return {
-        name: functional.dropout(torch.ones_like(states[name]), noise.recurrent_dropout)
+        name: functional.dropout(x.new_ones(_shape(direction, name, x)), noise.recurrent_dropout)
         for name in states_in_products(direction.cell)
     }
 
 
-def _zoneout(direction: Direction, noise: Noise, steps: int) -> dict[str, Tensor | float]:
-    states = dict(zip(direction.cell.states, direction.start, strict=True))
+def _zoneout(direction: Direction, x: Tensor, noise: Noise) -> dict[str, Tensor | float]:
     shares = {name: share for name, share in (noise.zoneout or {}).items() if share}
     if not noise.training:
         return dict(shares)
     return {
-        name: torch.bernoulli(torch.full((steps, *states[name].shape), share).to(states[name]))
+        name: torch.bernoulli(x.new_full((x.shape[0], *_shape(direction, name, x)), share))
         for name, share in shares.items()
     }
+
+
+def _shape(direction: Direction, state: str, x: Tensor) -> tuple[int, ...]:
+    """([R,] B, W) of a state."""
+    return (*x.shape[1:-1], direction.sizes[direction.cell.width(state)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from typing import Any
 
@@ -12,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from gatelab.backends.base import Backend
-from gatelab.backends.registry import choose
+from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
-from gatelab.nn.function import Direction, Noise, run_layers, states_in_products
+from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
-from gatelab.nn.sequences import Lengths, check_like, read_sequences
-from gatelab.nn.state import make_state, read_state
+from gatelab.nn.sequences import Lengths, Sequences, check_like, read_sequences
+from gatelab.nn.state import make_state, read_state, state_type
 
 
 class Recurrent(nn.Module):
@@ -104,35 +106,34 @@ class Recurrent(nn.Module):
                 f"recurrent_dropout drops states inside of products, and '{self.cell.name}' has no such product.\n"
                 "Use zoneout, which acts on the states themselves."
             )
+        self._places = tuple(self._find_places())
+        state_type(self.cell.states)  # Made now, since torch.compile can't trace it.
         lead = () if self.replicas is None else (self.replicas,)
-        for depth, suffix in self._places():
-            sizes = self._sizes(depth)
-            shapes = self.cell.parameters(sizes["I"], hidden_size, **self.widths)
-            if learned_state:
-                shapes |= {f"initial_{state}": (sizes[self.cell.width(state)],) for state in self.cell.states}
+        for place in self._places:
+            shapes = self.cell.parameters(place.sizes["I"], hidden_size, **self.widths)
+            shapes |= {f"initial_{name}": (place.sizes[self.cell.width(name)],) for name in place.learned}
             for name, shape in shapes.items():
                 tensor = torch.empty((*lead, *shape), device=device, dtype=dtype)
-                self.register_parameter(name + suffix, nn.Parameter(tensor))
+                self.register_parameter(name + place.suffix, nn.Parameter(tensor))
         self.reset_parameters()
 
     @property
     def output_size(self) -> int:
         """The features of the output at a step, D * W."""
-        return self._sizes(0)[self.cell.width(self.cell.output)] * self._directions
+        return self._places[0].sizes[self.cell.width(self.cell.output)] * self._directions
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew, replica by replica."""
         for replica in range(self.replicas or 1):
-            for _, suffix in self._places():
+            for place in self._places:
                 drawn = {
                     name: value.detach() if self.replicas is None else value.detach()[replica]
-                    for name, value in self._parameters_at(suffix).items()
+                    for name, value in self._read(place.parameters).items()
                 }
                 initialise(drawn, self.cell, self.hidden_size, self.init)
-        if self.learned_state:
-            for _, suffix in self._places():
-                for state in self.cell.states:
-                    nn.init.zeros_(getattr(self, f"initial_{state}{suffix}"))
+        for place in self._places:
+            for value in self._read(place.learned).values():
+                nn.init.zeros_(value)
 
     def forward(
         self,
@@ -159,29 +160,16 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: a shape, dtype, device or length that does not fit.
         """
-        read = read_sequences(
-            x,
-            lengths,
-            resets,
-            input_size=self.input_size,
-            batch_first=self.batch_first,
-            replicas=self.replicas,
-        )
-        check_like(read.x, next(self.parameters(), None))
-        backend, _ = choose(self.backend)
+        read = self._sequences(x, lengths, resets)
         output, final = run_layers(
             self._layers(state, read.x, read.batched),
             read.x,
-            backend=backend,
+            backend=choose(self.backend),
             lengths=read.lengths,
             resets=read.resets,
-            noise=Noise(self.dropout, self.recurrent_dropout, self.zoneout, self.training),
+            noise=self._noise(),
         )
-        # (L*D) tuples of ([R,] B, W) become one tuple of ([R,] L*D, B, W).
-        values = [torch.stack(parts, dim=-3) for parts in zip(*final, strict=True)]
-        if not read.batched:
-            values = [value.squeeze(-2) for value in values]
-        return read.restore(output), make_state(self.cell.states, values)
+        return read.restore(output), make_state(self.cell.states, join_states(final, read.batched))
 
     def step(self, x: Tensor, state: object = None) -> tuple[Tensor, Any]:
         """One step, for streaming.
@@ -207,10 +195,20 @@ class Recurrent(nn.Module):
         output, state = self(x.unsqueeze(time), state)
         return output.squeeze(time), state
 
-    def explain(self) -> str:
-        """Which backend runs this layer, and why."""
-        backend, why = choose(self.backend)
-        return f"{backend.name}: {backend.about}.\nTaken because {why}."
+    def explain(self, x: Tensor | None = None, lengths: Lengths = None, resets: Tensor | None = None) -> str:
+        """Which backend runs this layer, why, and what would change it.
+
+        Args:
+            x: an input, if its sizes may matter; one step of one sequence if None.
+            lengths: as in `forward`.
+            resets: as in `forward`.
+        """
+        if x is None:
+            like = next(self.parameters(), torch.empty(0))
+            x = like.new_zeros(1, 1, self.input_size)
+        read = self._sequences(x, lengths, resets)
+        first = self._layers(None, read.x, read.batched)[0][0]
+        return explain(self.backend, make_run(first, read.x, read.lengths, read.resets, self._noise()))
 
     def extra_repr(self) -> str:
         shown = [f"{self.cell.name!r}", str(self.input_size), str(self.hidden_size)]
@@ -230,53 +228,90 @@ class Recurrent(nn.Module):
         }
         return ", ".join(shown + [f"{k}={value!r}" for k, (value, usual) in options.items() if value != usual])
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        state_type(self.cell.states)
+
     @property
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _places(self) -> Iterator[tuple[int, str]]:
-        """Every layer and direction: the depth, and what the names of its parameters end in."""
-        for depth in range(self.num_layers):
-            for ending in ("", "_reverse")[: self._directions]:
-                yield depth, f"_l{depth}{ending}"
+    def _sequences(self, x: Tensor | PackedSequence, lengths: Lengths, resets: Tensor | None) -> Sequences:
+        return read_sequences(
+            x,
+            lengths,
+            resets,
+            input_size=self.input_size,
+            batch_first=self.batch_first,
+            replicas=self.replicas,
+        )
 
-    def _sizes(self, depth: int) -> dict[str, int]:
+    def _noise(self) -> Noise:
+        return Noise(self.dropout, self.recurrent_dropout, self.zoneout, self.training)
+
+    def _find_places(self) -> Iterator[Place]:
         sizes = self.cell.sizes(self.input_size, self.hidden_size, self.widths)
-        if depth:
-            wide = sizes[self.cell.width(self.cell.output)] * self._directions
-            sizes = self.cell.sizes(wide, self.hidden_size, self.widths)
-        return sizes
+        for depth in range(self.num_layers):
+            if depth == 1:
+                wide = sizes[self.cell.width(self.cell.output)] * self._directions
+                sizes = self.cell.sizes(wide, self.hidden_size, self.widths)
+            for ending in ("", "_reverse")[: self._directions]:
+                suffix = f"_l{depth}{ending}"
+                yield Place(
+                    depth=depth,
+                    suffix=suffix,
+                    sizes=sizes,
+                    parameters={name: name + suffix for name in self.cell.parameter_names},
+                    learned={name: f"initial_{name}{suffix}" for name in self.cell.states if self.learned_state},
+                )
 
-    def _parameters_at(self, suffix: str) -> dict[str, Tensor]:
-        return {name: getattr(self, name + suffix) for name in self.cell.parameter_names}
+    def _read(self, names: Mapping[str, str]) -> dict[str, Tensor]:
+        """Parameters by their names in the cell; what torch has put in the place of one counts too."""
+        own = self._parameters  # Half of the time of `getattr`.
+        try:
+            return {name: own[key] for name, key in names.items()}  # type: ignore[misc]
+        except KeyError:
+            return {name: getattr(self, key) for name, key in names.items()}
 
     def _layers(self, state: object, x: Tensor, batched: bool) -> list[list[Direction]]:
-        places = list(self._places())
-        batch = (*(() if self.replicas is None else (self.replicas,)), x.shape[-2])
-        widths = [self._sizes(0)[self.cell.width(name)] for name in self.cell.states]
+        states, batch = self.cell.states, x.shape[1:-1]
+        parameters = [self._read(place.parameters) for place in self._places]
+        learned = [tuple(self._read(place.learned).values()) for place in self._places] if self.learned_state else []
+        check_like(x, next(chain(parameters[0].values(), *learned), None))
         given: tuple[Tensor, ...] | None = None
         if state is not None:
-            shapes = [(*batch[:-1], len(places), batch[-1], width) for width in widths]
+            widths = [self._places[0].sizes[self.cell.width(name)] for name in states]
+            shapes = [(*batch[:-1], len(self._places), batch[-1], width) for width in widths]
             given = read_state(state, self.cell, shapes, x, batched)
         layers: list[list[Direction]] = [[] for _ in range(self.num_layers)]
-        for index, (depth, suffix) in enumerate(places):
-            fresh = tuple(
-                getattr(self, f"initial_{name}{suffix}").unsqueeze(-2).expand(*batch, width)
-                if self.learned_state
-                else x.new_zeros((*batch, width))
-                for name, width in zip(self.cell.states, widths, strict=True)
-            )
-            layers[depth].append(
-                Direction(
-                    cell=self.cell,
-                    sizes=self._sizes(depth),
-                    parameters=self._parameters_at(suffix),
-                    start=fresh if given is None else tuple(value.select(-3, index) for value in given),
-                    fresh=fresh,
-                    backwards=suffix.endswith("_reverse"),
-                )
+        for index, place in enumerate(self._places):
+            fresh: tuple[Tensor | None, ...] = (None,) * len(states)
+            if self.learned_state:
+                fresh = tuple(value.unsqueeze(-2).expand(*batch, value.shape[-1]) for value in learned[index])
+            start = fresh if given is None else tuple(value.select(-3, index) for value in given)
+            layers[place.depth].append(
+                Direction(self.cell, place.sizes, parameters[index], start, fresh, place.suffix.endswith("_reverse"))
             )
         return layers
+
+
+@dataclass(frozen=True)
+class Place:
+    """One layer and direction.
+
+    Attributes:
+        depth: the layer.
+        suffix: what the names of its parameters end in.
+        sizes: what each width symbol of the cell is.
+        parameters: the names of its parameters by those in the cell.
+        learned: the names of the states that it learns to start from, by those in the cell.
+    """
+
+    depth: int
+    suffix: str
+    sizes: Mapping[str, int]
+    parameters: Mapping[str, str]
+    learned: Mapping[str, str]
 
 
 def _whole(name: str, value: object) -> int:

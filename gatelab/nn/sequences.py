@@ -196,7 +196,9 @@ def _read_lengths(lengths: Lengths, x: Tensor, batched: bool, replicas: int | No
             f"lengths has shape {tuple(counts.shape)}.\nGive one number a sequence, ({batch},)"
             + (f" or ({replicas}, {batch})." if replicas else ".")
         )
-    if batch and (int(counts.min()) < 1 or int(counts.max()) > steps):
+    if torch.compiler.is_compiling():  # A graph can't ask for a number; it stops where one does not fit.
+        torch._assert_async(((counts >= 1) & (counts <= steps)).all(), "Each length must be from 1 to the steps of x.")
+    elif batch and (int(counts.min()) < 1 or int(counts.max()) > steps):
         raise ShapeError(
             f"lengths run from {int(counts.min())} to {int(counts.max())}; the input has {steps} steps.\n"
             f"Each length must be from 1 to {steps}; leave empty sequences out of the batch."

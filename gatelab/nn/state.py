@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import _register_namedtuple
 
 from gatelab.errors import ShapeError
 from gatelab.language.cell import Cell
 
+_TYPES: dict[tuple[str, ...], Any] = {}
 
-@cache
+
 def state_type(names: tuple[str, ...]) -> Any:
     """The NamedTuple with these fields; one type for each set of names, so that states compare and pickle."""
-    base = namedtuple("State", names)  # type: ignore[misc]
-    return type("State", (base,), {"__slots__": (), "__reduce__": lambda self: (make_state, (names, tuple(self)))})
+    if names not in _TYPES:
+        base = namedtuple("State", names)  # type: ignore[misc]
+        own = {"__slots__": (), "__reduce__": lambda self: (make_state, (names, tuple(self)))}
+        _TYPES[names] = type("State", (base,), own)
+        # So that a graph with states can be written to a file; it is read where this type has been made.
+        _register_namedtuple(_TYPES[names], serialized_type_name=f"gatelab.State({', '.join(names)})")
+    return _TYPES[names]
+
+
+for usual in (("h",), ("h", "c")):
+    state_type(usual)
 
 
 def make_state(names: tuple[str, ...], values: Sequence[Tensor]) -> Any:

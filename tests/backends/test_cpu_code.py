@@ -5,26 +5,75 @@ from llvmlite import binding
 
 import gatelab as gl
 from gatelab.backends.cpu.host import Host
-from gatelab.backends.cpu.jit import kernel_text
+from gatelab.backends.cpu.jit import form_of, kernel_text, library_text
+from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.outers import rows_of_block
 from gatelab.backends.cpu.plan import backward_plan, forward_plan
+from gatelab.backends.cpu.products import panels, tallest, widest
 from gatelab.backends.cpu.task import Task, with_masks
+from gatelab.language.expressions import Name, show, walk
 
 HOSTS = {
     "avx512": Host("skylake-avx512", "", 512),
     "avx2": Host("haswell", "", 256),
     "plain": Host("x86-64", "", 128, fused=False),
 }
-NEON = Host("cortex-a72", "+neon", 128)
+NEON = Host("cortex-a72", "+neon", 128, is_arm=True)
+ROWS, LANES = Layout("rows", 16), Layout("lanes", 16)
 CELLS = ("lstm", "gru_original", "layer_norm_lstm", "on_lstm", "min_gru_positive", "slstm")
 
 
-def test_the_plan_of_an_lstm():
-    plan = forward_plan(Task(gl.cell("lstm")), True, 32)
-    (groups,) = plan.groups
-    assert [[str(line) for line in group.lines] for group in groups] == [
-        ["i.1 = W_i @ x", "f.1 = W_f @ x", "z.1 = W_z @ x", "o.1 = W_o @ x"],
-        ["i.2 = R_i @ h", "f.2 = R_f @ h", "z.2 = R_z @ h", "o.2 = R_o @ h"],
+def shown(group):
+    """A group of products, as a person would write it."""
+    targets = zip(group.targets, group.products, strict=True)
+    sign = "+=" if group.adds else "="
+    return [f"{name} {sign} {' + '.join(show(product) for product in products)}" for (name, _), products in targets]
+
+
+def groups_of(plan, part):
+    return [[shown(group) for group in groups] for groups in plan.parts[part].groups]
+
+
+def test_in_rows_products_with_x_are_taken_for_many_steps_at_once():
+    plan = forward_plan(Task(gl.cell("lstm")), ROWS, True)
+    assert groups_of(plan, "before") == [
+        [["i.3 = W_i @ x", "f.3 = W_f @ x", "z.3 = W_z @ x", "o.3 = W_o @ x"]],
     ]
+    # What these leave in the chunk the others are added to.
+    assert groups_of(plan, "loop") == [
+        [["i.3 += R_i @ h", "f.3 += R_f @ h", "z.3 += R_z @ h", "o.3 += R_o @ h"]],
+    ]
+    assert {plan.places[name].base for name in ("i.3", "f.3", "z.3", "o.3")} == {"chunk"}
+
+
+def test_in_lanes_a_sum_of_products_is_taken_in_one_go():
+    plan = forward_plan(Task(gl.cell("lstm")), LANES, True)
+    gates = "ifzo"
+    assert groups_of(plan, "loop") == [[[f"{gate}.3 = W_{gate} @ x + R_{gate} @ h" for gate in gates]]]
+    assert not plan.parts["before"].phases
+
+
+def test_a_sum_of_products_and_others_has_its_products_first():
+    cell = gl.Cell("h = tanh(b + W @ x + 0.5 * h + R @ h)")
+    plan = forward_plan(Task(cell), LANES, True)
+    ((whole,),) = groups_of(plan, "loop")[0]
+    assert whole.endswith("= W @ x + R @ h")
+
+
+def test_the_way_back_takes_all_gates_in_one_go():
+    plan = backward_plan(Task(gl.cell("lstm")), ROWS, True)
+    *_, (last,) = groups_of(plan, "loop")
+    assert last == ["d.h.before = " + " + ".join(f"transpose(R_{g}) @ d.{g}.4" for g in "ozfi")]
+    assert groups_of(plan, "after") == [[["d.x.sum = " + " + ".join(f"transpose(W_{g}) @ d.{g}.4" for g in "ozfi")]]]
+    # The gradients of four matrices are one, since what makes their rows lies side by side.
+    assert [outer.matrices for outer in plan.outers] == [
+        tuple(f"R_{g}" for g in "ozfi"),
+        tuple(f"W_{g}" for g in "ozfi"),
+    ]
+
+
+def test_what_is_kept_of_an_lstm():
+    plan = forward_plan(Task(gl.cell("lstm")), ROWS, True)
     record, *_ = plan.areas
     assert [name for name, _ in record.members] == ["state.h", "state.c", "i", "f", "z", "o"]
     # A new state lies where the next step finds it, and nowhere else.
@@ -35,19 +84,28 @@ def test_the_plan_of_an_lstm():
 
 
 def test_with_ends_the_new_states_are_kept_beside_the_old():
-    plan = forward_plan(Task(gl.cell("f"), alive=True), True, 32)
+    plan = forward_plan(Task(gl.cell("f"), alive=True), LANES, True)
     assert [name for name, _ in plan.areas[0].members] == ["state.h", "f", "z", "c"]
 
 
-def test_the_weight_gradients_read_states_and_input_in_place():
-    plan = backward_plan(Task(gl.cell("lstm")), False, 32)
-    places = {outer.matrix: (outer.rows.place.base, outer.columns.place.base) for outer in plan.outers}
-    assert places == {f"{m}_{gate}": ("chunk", "x" if m == "W" else "now") for m in "WR" for gate in "ifzo"}
+def test_what_comes_after_the_loop_reads_copies_made_in_it():
+    """The gradient of a state is there for one step only."""
+    cell = gl.Cell("h = tanh(V @ p)\np = x", widths={"p": "I"})
+    plan = backward_plan(Task(cell), ROWS, True)
+    late = [line for phase in plan.parts["after"].phases for line in phase.lines]
+    assert all("arriving" not in str([e.role for e in walk(line.expression) if isinstance(e, Name)]) for line in late)
 
 
-def test_fewer_registers_make_smaller_groups():
-    most = max(len(group.lines) for group in forward_plan(Task(gl.cell("lstm")), True, 16).all_groups)
-    assert most == 3
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("host", HOSTS)
+def test_blocks_leave_registers_for_what_they_multiply(host, bits):
+    form = form_of(bits, HOSTS[host])
+    for vectors in range(1, widest(form) + 1):
+        assert tallest(form, vectors) * vectors + vectors + 1 <= form.registers
+        assert rows_of_block(form, vectors) * vectors + vectors + 1 <= form.registers
+    for blocks in range(1, 40):
+        parts = panels(blocks, form)
+        assert sum(parts) == blocks and max(parts) - min(parts) <= 1 and max(parts) <= widest(form)
 
 
 def test_masks_are_vectors_inside_of_products():
@@ -56,22 +114,21 @@ def test_masks_are_vectors_inside_of_products():
     assert masks == (("mask_h", "h"),)
 
 
+@pytest.mark.parametrize("rows", [True, False])
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_text_is_a_module_for_every_kind_of_vectors(cell, host, bits):
-    text = kernel_text(Task(gl.cell(cell)), bits, HOSTS[host])
-    binding.parse_assembly(text).verify()
+def test_the_text_is_a_module_for_every_kind_of_vectors(host, bits, rows):
     lanes = HOSTS[host].bits // bits
-    assert f"<{lanes} x {'float' if bits == 32 else 'double'}>" in text
+    for text in (
+        library_text(bits, HOSTS[host], rows),
+        *(kernel_text(Task(gl.cell(cell)), bits, HOSTS[host], rows) for cell in CELLS),
+    ):
+        binding.parse_assembly(text).verify()
+        assert f"<{lanes} x {'float' if bits == 32 else 'double'}>" in text
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_text_is_a_module_for_arm(cell):
-    text = kernel_text(Task(gl.cell(cell)), 32, NEON)
-    assert "x86" not in text
-    module = binding.parse_assembly(text)
-    module.verify()
+@pytest.mark.parametrize("rows", [True, False])
+def test_the_text_is_a_module_for_arm(rows):
     try:
         binding.initialize_all_targets()
         binding.initialize_all_asmprinters()
@@ -79,7 +136,11 @@ def test_the_text_is_a_module_for_arm(cell):
     except RuntimeError:
         pytest.skip("this LLVM makes no code for ARM")
     machine = target.create_target_machine(cpu=NEON.cpu, features=NEON.features, opt=2)
-    assert "fmla" in machine.emit_assembly(module)
+    for text in (library_text(32, NEON, rows), *(kernel_text(Task(gl.cell(cell)), 32, NEON, rows) for cell in CELLS)):
+        assert "x86" not in text
+        module = binding.parse_assembly(text)
+        module.verify()
+        assert "fmla" in machine.emit_assembly(module)
 
 
 def test_the_same_cell_gives_the_same_text():

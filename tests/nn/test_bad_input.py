@@ -5,6 +5,7 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 
 import gatelab as gl
+from gatelab.backends.cpu import kernels
 from gatelab.errors import GatelabError
 
 T, B, I, H, R = 4, 3, 2, 5, 2
@@ -135,9 +136,11 @@ CALLS = {
 }
 
 
+@pytest.mark.parametrize("backend", ["eager", "cpu", "torch"])
 @pytest.mark.parametrize(("x", "given", "fragment"), CALLS.values(), ids=CALLS)
-def test_bad_calls(x, given, fragment):
-    layer = gl.Recurrent("lstm", I, H)
+def test_bad_calls(x, given, fragment, backend, monkeypatch):
+    monkeypatch.setattr(kernels, "forward", None)  # No kernel is ever asked.
+    layer = gl.Recurrent("lstm", I, H, backend=backend)
     refused(lambda: layer(x, **given), fragment)
 
 
@@ -153,9 +156,10 @@ CALLS_WITH_REPLICAS = {
 }
 
 
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
 @pytest.mark.parametrize(("x", "given", "fragment"), CALLS_WITH_REPLICAS.values(), ids=CALLS_WITH_REPLICAS)
-def test_bad_calls_with_replicas(x, given, fragment):
-    layer = gl.Recurrent("lstm", I, H, replicas=R)
+def test_bad_calls_with_replicas(x, given, fragment, backend):
+    layer = gl.Recurrent("lstm", I, H, replicas=R, backend=backend)
     refused(lambda: layer(x, **given), fragment)
 
 
@@ -228,11 +232,20 @@ def test_nan_beyond_the_end_of_a_sequence_reaches_nothing(value):
     assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
 
 
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
 @pytest.mark.parametrize("replicas", [None, R])
 @pytest.mark.parametrize("form", ["time first", "batch first"])
-def test_an_empty_batch_gives_empty_outputs_and_zero_gradients(form, replicas):
+def test_an_empty_batch_gives_empty_outputs_and_zero_gradients(form, replicas, backend):
     layer = gl.Recurrent(
-        "lstm", I, H, 2, batch_first=form == "batch first", bidirectional=True, replicas=replicas, learned_state=True
+        "lstm",
+        I,
+        H,
+        2,
+        batch_first=form == "batch first",
+        bidirectional=True,
+        replicas=replicas,
+        learned_state=True,
+        backend=backend,
     )
     lead = () if replicas is None else (replicas,)
     empty = (0, T) if layer.batch_first else (T, 0)

@@ -468,8 +468,18 @@ def test_repr_shows_what_is_not_usual(layer, expected):
     assert repr(layer()) == expected
 
 
+def test_parameters_that_torch_has_put_in_the_place_of_ours():
+    layer, x = layer_of(num_layers=2), randn(T, B, I)
+    nn.utils.parametrizations.weight_norm(layer, "R_f_l1")
+    expected, _ = layer_of(num_layers=2)(x)
+    torch.testing.assert_close(layer(x)[0], expected, rtol=0, atol=1e-12)
+    layer(x)[0].sum().backward()
+    assert layer.parametrizations.R_f_l1.original1.grad.any()
+
+
 def test_explain_says_which_backend_runs_and_why():
-    assert layer_of().explain().startswith("eager: plain torch")
+    assert "auto takes the first that can" in layer_of().explain()
+    assert layer_of(backend="eager").explain().startswith("eager: plain torch")
     assert "backend='eager' was asked for" in layer_of(backend="eager").explain()
     calls = []
 

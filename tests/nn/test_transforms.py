@@ -191,19 +191,42 @@ def test_files_and_pickles_of_a_state(tmp_path):
 # Modes.
 
 
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
 @pytest.mark.parametrize("cell", [*CELLS, "slstm", "on_lstm"])
-def test_autocast(cell):
-    layer = layer_of(cell, num_layers=2, bidirectional=True, dtype=torch.float32)
+def test_autocast_rounds_results_only(cell, backend):
+    layer = layer_of(cell, num_layers=2, bidirectional=True, dtype=torch.float32, backend=backend)
     x = randn(T, B, I).float()
-    expected, _ = layer(x, lengths=[4, 2, 3])
+    expected, ends = layer(x, lengths=[4, 2, 3])
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output, state = layer(x, lengths=[4, 2, 3])
         layer(x.bfloat16(), state)  # As after a layer that autocast has run in half precision.
-    assert not torch.equal(output.float(), expected), "autocast did nothing"
-    # bfloat16 keeps 8 bits, so each product is off by up to 0.4 %, and a step has several.
-    torch.testing.assert_close(output.float(), expected, rtol=0, atol=0.05)
+    assert torch.equal(output, expected.bfloat16())
+    assert all(torch.equal(a, b.bfloat16()) for a, b in zip(state, ends, strict=True))
     output.float().sum().backward()
     assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in layer.parameters())
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
+def test_autocast_gives_the_dtypes_of_torch(kind, backend):
+    theirs, ours = (getattr(module, kind)(I, H, 2) for module in (nn, gl.nn))
+    ours.backend = backend
+    for x in (randn(T, B, I).float(), randn(T, B, I).bfloat16()):
+        found = []
+        for layer in (theirs, ours):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                output, state = layer(x)
+                again, _ = layer(x, state)
+            states = state if isinstance(state, tuple) else (state,)
+            found.append([value.dtype for value in (output, *states, again)])
+        assert found[0] == found[1]
+
+
+def test_autocast_leaves_float64_alone():
+    layer, x = layer_of(), randn(T, B, I)
+    expected, _ = layer(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer(x)[0], expected)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
@@ -218,7 +241,11 @@ def test_without_gradients(mode):
     assert torch.equal(output, expected)
 
 
-@pytest.mark.parametrize("make", [nn.LSTM, gl.nn.LSTM, lambda i, h: gl.Recurrent("lstm", i, h)])
+def on_kernels(i, h):
+    return gl.Recurrent("lstm", i, h, backend="cpu")
+
+
+@pytest.mark.parametrize("make", [nn.LSTM, gl.nn.LSTM, lambda i, h: gl.Recurrent("lstm", i, h), on_kernels])
 def test_a_change_of_the_input_before_the_backward_pass_is_caught(make):
     layer, x = make(I, H), randn(T, B, I).float()
     loss = layer(x)[0].sum()
@@ -253,10 +280,11 @@ def train(layer, x, steps=5):
     return [torch.stack(losses), *(value.detach() for value in layer.parameters())]
 
 
-def test_threads_do_not_disturb_each_other():
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
+def test_threads_do_not_disturb_each_other(backend):
     cells, x = ("lstm", "gru"), randn(20, B, I)
-    expected = [train(layer_of(cell, num_layers=2), x) for cell in cells]
-    layers = [layer_of(cell, num_layers=2) for cell in cells]
+    expected = [train(layer_of(cell, num_layers=2, backend=backend), x) for cell in cells]
+    layers = [layer_of(cell, num_layers=2, backend=backend) for cell in cells]
     together = Barrier(len(layers))
 
     def work(layer):
@@ -271,7 +299,8 @@ def test_threads_do_not_disturb_each_other():
 
 def ddp_model():
     torch.manual_seed(0)
-    return nn.ModuleList([gl.Recurrent("lstm", I, H, 2, bidirectional=True), gl.nn.GRU(2 * H, H)]).double()
+    first = gl.Recurrent("lstm", I, H, 2, bidirectional=True, backend="cpu")
+    return nn.ModuleList([first, gl.nn.GRU(2 * H, H)]).double()
 
 
 class Chain(nn.Module):

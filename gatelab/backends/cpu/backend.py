@@ -1,85 +1,70 @@
-"""The cpu backend in torch: kernels where they can, eager where they can't."""
+"""The cpu backend in torch: kernels where they can, eager where torch has to see each operation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gatelab.backends import eager
-from gatelab.backends.base import Backend, Result, Run
-from gatelab.backends.cpu import kernels
+from gatelab.backends.base import Backend, Form, Result, Run, must_be_seen, put_together, take_apart
+from gatelab.backends.cpu import kernels, operators
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.refusal import why_not
 
 
 def backend_on(host: Host) -> Backend:
     """The backend with the vectors of a processor, which must be able to run here."""
-    return Backend("cpu", "kernels in LLVM IR, made from the equations", lambda asked: run(asked, host))
+    return Backend(
+        name="cpu",
+        about="kernels in LLVM IR, made from the equations",
+        run=lambda asked: run(asked, host),
+        why_not=why_not,
+        notes=(
+            "Second derivatives, vmap, the other transforms of torch.func and forward derivatives go to eager by "
+            "themselves.",
+            "Kernels compute in float32 and float64 on the CPU; other dtypes and devices are for eager.",
+        ),
+    )
 
 
 def run(asked: Run, host: Host | None = None) -> Result:
-    """See `Run` and `Result` for the shapes."""
-    if why_not(asked):
+    """See `Run` and `Result` for the shapes; `why_not` says nothing of the run."""
+    if must_be_seen():
         return eager.run(asked)
-    inputs = _inputs(asked)
+    if torch.compiler.is_compiling():
+        return operators.run(asked)
+    if not asked.x.numel():
+        return eager.run(asked)
     host = host or this_host()
-    if not (torch.is_grad_enabled() and any(value.requires_grad for value in inputs)):
-        output, final, _ = kernels.forward(kernels.prepare(asked, host), asked, saves=False)
-        return Result(output, final)
-    output, *final = _Kernels.apply(asked, host, *inputs)  # type: ignore[no-untyped-call]
-    return Result(output, tuple(final))
-
-
-def _inputs(asked: Run) -> tuple[Tensor, ...]:
-    """What there are gradients of: the input, the states, the fresh states, the parameters."""
-    return asked.x, *asked.state, *asked.fresh, *asked.parameters.values()
-
-
-def _with_inputs(asked: Run, inputs: Sequence[Tensor]) -> Run:
-    """The run with other tensors in place of those of `_inputs`."""
-    x, *rest = inputs
-    state, rest = rest[: len(asked.state)], rest[len(asked.state) :]
-    fresh, rest = rest[: len(asked.fresh)], rest[len(asked.fresh) :]
-    parameters = dict(zip(asked.parameters, rest, strict=True))
-    return replace(asked, x=x, state=tuple(state), fresh=tuple(fresh), parameters=parameters)
+    form, tensors = take_apart(asked)
+    if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors):
+        output, *final = _Kernels.apply(asked, form, host, *tensors)  # type: ignore[no-untyped-call]
+        return Result(output, tuple(final))
+    output, state, _ = kernels.forward(asked, host, saves=False)
+    return Result(output, state)
 
 
 class _Kernels(torch.autograd.Function):
     """A run and its gradients. What goes in is saved as torch does it, so that a change in place is noticed."""
 
     @staticmethod
-    def forward(ctx: Any, asked: Run, host: Host, *inputs: Tensor) -> tuple[Tensor, ...]:
-        ready = kernels.prepare(asked, host)
-        output, final, record = kernels.forward(ready, asked, saves=True)
-        ctx.asked, ctx.ready = asked, replace(ready, x=ready.x[:0])
-        ctx.save_for_backward(record, ready.x, *inputs)
+    def forward(ctx: Any, asked: Run, form: Form, host: Host, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        output, final, record = kernels.forward(asked, host, saves=True)
+        ctx.form, ctx.host = form, host
+        ctx.save_for_backward(record, *tensors)
         ctx.set_materialize_grads(False)
         return output, *final
 
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
-        record, x, *inputs = ctx.saved_tensors
-        asked, wanted = ctx.asked, ctx.needs_input_grad[2:]
+        record, *tensors = ctx.saved_tensors
+        form, wanted = ctx.form, ctx.needs_input_grad[3:]
         if torch.is_grad_enabled() or any(map(_is_batched, arriving)):
-            return None, None, *_through_eager(_with_inputs(asked, inputs), arriving, wanted)
-        output, *final = arriving
-        states = len(asked.state)
-        found = kernels.backward(
-            replace(ctx.ready, x=x),
-            record,
-            output,
-            final,
-            input_gradient=wanted[0],
-            state_gradient=any(wanted[1 : 1 + states]),
-        )
-        state = found.state or (None,) * states
-        fresh = found.fresh or (None,) * len(asked.fresh)
-        parameters = (found.parameters.get(name) for name in asked.parameters)
-        return None, None, found.x, *state, *fresh, *parameters
+            return None, None, None, *_through_eager(form, tensors, arriving, wanted)
+        return None, None, None, *operators.backward(form, tensors, ctx.host, record, arriving, wanted)
 
 
 def _is_batched(gradient: Tensor | None) -> bool:
@@ -91,24 +76,24 @@ def _is_batched(gradient: Tensor | None) -> bool:
 
 
 def _through_eager(
-    asked: Run, arriving: tuple[Tensor | None, ...], wanted: tuple[bool, ...]
+    form: Form, tensors: Sequence[Tensor | None], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
     """Gradients that can be differentiated again, or that a transform looks into: the run is made a second time."""
     again = torch.is_grad_enabled()
     with torch.enable_grad():
         # Views of the inputs, so that only what leads directly to them counts, and nothing that leads to one by
         # way of another.
-        views = tuple(value.view_as(value) if again else value.detach() for value in _inputs(asked))
-        for value, is_wanted in zip(views, wanted, strict=True):
-            if not again:
-                value.requires_grad_(is_wanted)
-        result = eager.run(_with_inputs(asked, views))
+        views = [
+            value if value is None else value.view_as(value) if again else value.detach().requires_grad_(is_wanted)
+            for value, is_wanted in zip(tensors, wanted, strict=True)
+        ]
+        result = eager.run(put_together(form, views))
         reached = [
             (value, gradient)
             for value, gradient in zip((result.output, *result.state), arriving, strict=True)
             if gradient is not None and value.requires_grad
         ]
-        asked_for = [value for value, is_wanted in zip(views, wanted, strict=True) if is_wanted]
+        asked_for = [value for value, is_wanted in zip(views, wanted, strict=True) if is_wanted and value is not None]
         if not reached:
             return (None,) * len(views)
         outputs, gradients = zip(*reached, strict=True)

@@ -6,94 +6,168 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from llvmlite import binding
 
 from gatelab.backends.cpu.backward import backward_kernel
+from gatelab.backends.cpu.borders import border_functions
 from gatelab.backends.cpu.code import Code, Form
 from gatelab.backends.cpu.forward import forward_kernel
-from gatelab.backends.cpu.helpers import outer_function, pack_function
 from gatelab.backends.cpu.host import Host, this_host
+from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.outers import outer_functions
 from gatelab.backends.cpu.plan import Plan, backward_plan, forward_plan
+from gatelab.backends.cpu.products import product_functions
 from gatelab.backends.cpu.step import Tables
 from gatelab.backends.cpu.task import Task
 
-_LOCK = Lock()
+_LOCK = RLock()
 
 ARGUMENT_TYPES: dict[str, Any] = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64}
 
+PACKING = ("pack.straight", "pack.turned", "collect", "collect.lanes")
+"""Functions of a library that Python calls; the others are called by kernels."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """The functions that all kernels of a form and a layout share: products, borders, packing.
+
+    Attributes:
+        calls: those that Python calls, by name.
+        prefix: of all names.
+        owner: what keeps the machine code in memory.
+    """
+
+    form: Form
+    layout: Layout
+    prefix: str
+    calls: dict[str, Callable[..., None]]
+    owner: object
+
+
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """A kernel, ready to be called.
 
     Attributes:
         plan: what it does and where it finds everything.
-        form: its vectors.
         pointers: what the table of pointers has to hold, in order.
         numbers: likewise.
         call: the function.
-        pack: the function that puts weights in order; see `helpers.py`.
         owner: what keeps the machine code in memory.
     """
 
     plan: Plan
-    form: Form
+    library: Library
     pointers: tuple[str, ...]
     numbers: tuple[str, ...]
     call: Callable[..., None]
-    pack: Callable[..., None]
     owner: object
 
 
 @lru_cache(maxsize=512)
-def forward(task: Task, bits: int, saves: bool, host: Host) -> Kernel:
+def forward(task: Task, bits: int, rows: bool, saves: bool, host: Host) -> Kernel:
     """The kernel of the way forth, compiled once."""
-    form, plan = form_of(bits, host), forward_plan(task, saves, registers(host))
-    return _compiled(plan, form, forward_kernel(plan, form, saves), host)
+    library = find_library(bits, rows, host)
+    plan = forward_plan(task, library.layout, saves)
+    return _compiled(plan, library, forward_kernel(plan, library.form, library.prefix, saves), host)
 
 
 @lru_cache(maxsize=512)
-def backward(task: Task, bits: int, input_gradient: bool, host: Host) -> Kernel:
+def backward(task: Task, bits: int, rows: bool, input_gradient: bool, host: Host) -> Kernel:
     """The kernel of the way back, compiled once."""
-    form, plan = form_of(bits, host), backward_plan(task, input_gradient, registers(host))
-    return _compiled(plan, form, backward_kernel(plan, form, input_gradient), host)
+    library = find_library(bits, rows, host)
+    plan = backward_plan(task, library.layout, input_gradient)
+    return _compiled(plan, library, backward_kernel(plan, library.form, library.prefix), host)
 
 
-def kernel_text(task: Task, bits: int = 32, host: Host | None = None) -> str:
+def find_library(bits: int, rows: bool, host: Host) -> Library:
+    """The functions that kernels call, compiled once for each form and layout."""
+    with _LOCK:
+        return _library(bits, rows, host)
+
+
+@lru_cache(maxsize=64)
+def _library(bits: int, rows: bool, host: Host) -> Library:
+    form, layout = form_of(bits, host), layout_of(bits, rows, host)
+    prefix = prefix_of(form, layout)
+    functions = library_functions(form, layout)
+    engine = assemble(module_text(functions, host), host)
+    for function in functions:
+        if not function.internal:
+            binding.add_symbol(function.name, engine.get_function_address(function.name))
+    calls = {
+        name: function_of(engine, function)
+        for name in PACKING
+        for function in functions
+        if function.name == prefix + name
+    }
+    return Library(form, layout, prefix, calls, engine)
+
+
+def library_functions(form: Form, layout: Layout) -> list[Code]:
+    prefix = prefix_of(form, layout)
+    return [
+        *product_functions(form, layout, prefix),
+        *outer_functions(form, layout, prefix),
+        *border_functions(form, layout, prefix),
+    ]
+
+
+def prefix_of(form: Form, layout: Layout) -> str:
+    """Names of functions are known to all kernels of a process, so each library has names of its own."""
+    traits = [layout.name, f"{form.lanes}x{form.bits}", *(["fused"] if form.fused else [])]
+    return ".".join(["gatelab", *traits, ""])
+
+
+def kernel_text(task: Task, bits: int = 32, host: Host | None = None, rows: bool = False) -> str:
     """The kernels of both ways as text, for people: what `gatelab` makes of the equations."""
     host = host or this_host()
-    form = form_of(bits, host)
-    back, _ = backward_kernel(backward_plan(task, True, registers(host)), form, True)
-    forth, _ = forward_kernel(forward_plan(task, True, registers(host)), form, True)
-    return module_text([outer_function(form), pack_function(form), forth, back], host)
+    form, layout = form_of(bits, host), layout_of(bits, rows, host)
+    prefix = prefix_of(form, layout)
+    forth, _ = forward_kernel(forward_plan(task, layout, True), form, prefix, True)
+    back, _ = backward_kernel(backward_plan(task, layout, True), form, prefix)
+    return module_text([forth, back], host)
+
+
+def library_text(bits: int = 32, host: Host | None = None, rows: bool = False) -> str:
+    """The functions that kernels call, as text."""
+    host = host or this_host()
+    return module_text(library_functions(form_of(bits, host), layout_of(bits, rows, host)), host)
 
 
 def form_of(bits: int, host: Host) -> Form:
-    return Form(bits, host.bits // bits, fused=host.fused, scales=host.bits == 512)
+    return Form(
+        bits,
+        host.bits // bits,
+        fused=host.fused,
+        scales=host.bits == 512,
+        registers=32 if host.bits >= 512 or host.is_arm else 16,
+        flushes=host.flushes,
+    )
 
 
-def registers(host: Host) -> int:
-    """Vector registers; with AVX-512 there are twice as many as before."""
-    return 32 if host.bits >= 512 else 16
+def layout_of(bits: int, rows: bool, host: Host) -> Layout:
+    return Layout("rows" if rows else "lanes", host.bits // bits)
 
 
-def _compiled(plan: Plan, form: Form, written: tuple[Code, Tables], host: Host) -> Kernel:
+def _compiled(plan: Plan, library: Library, written: tuple[Code, Tables], host: Host) -> Kernel:
     code, tables = written
-    functions = [outer_function(form), pack_function(form), code]
-    engine = assemble(module_text(functions, host), host)
-    call, pack = (function_of(engine, each) for each in (code, functions[1]))
-    return Kernel(plan, form, tuple(tables.pointers), tuple(tables.numbers), call, pack, engine)
+    engine = assemble(module_text([code], host), host)
+    return Kernel(plan, library, tuple(tables.pointers), tuple(tables.numbers), function_of(engine, code), engine)
 
 
 def module_text(functions: Sequence[Code], host: Host) -> str:
     """The whole module, as it can be read and as LLVM takes it."""
+    own = {f"@{function.name}(" for function in functions}
     declarations = sorted({text for function in functions for text in function.declarations})
+    declarations = [text for text in declarations if not any(name in text for name in own)]
     # Without this LLVM splits vectors of 512 bits in two.
     width = f'"prefer-vector-width"="{host.bits}" "min-legal-vector-width"="{host.bits}"'
-    attributes = f"attributes #0 = {{ nounwind {width} }}\n"
+    attributes = f"attributes #0 = {{ nounwind {width} }}\n!0 = !{{}}\n"
     return "\n".join([*declarations, "", *(function.text() for function in functions), attributes])
 
 

@@ -1,182 +1,354 @@
-"""A run, forwards and backwards, through kernels: tensors of torch in, tensors of torch out.
-
-R replicas, always there here; n tiles of L lanes.
-"""
+"""A run, forwards and backwards, through kernels: tensors of torch in, tensors of torch out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from gatelab.backends.base import Run
 from gatelab.backends.cpu import jit
 from gatelab.backends.cpu.host import Host
-from gatelab.backends.cpu.launch import Sizes, chunk_of, launch, measure, pack, sizes_of
-from gatelab.backends.cpu.memory import borrow
-from gatelab.backends.cpu.plan import BLOCK, Plan, round_up
+from gatelab.backends.cpu.launch import Way, lines, measure_areas, share
+from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.memory import borrow, room
 from gatelab.backends.cpu.task import Same, Task, find_task
-from gatelab.backends.cpu.tiles import empty_tiles, fill_tiles, tiles_of, to_tiles
+from gatelab.backends.cpu.weights import Entries, Sizes
+
+ROWS_FROM = 12
+"""Units of the widest vector from which the layout `rows` is faster; see docs/design/0003."""
+
+MUCH = 2**20
+"""Bytes from which several threads pack weights or collect gradients."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A run in the shapes of kernels.
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What a run is, apart from its tensors.
 
     Attributes:
-        bare: whether tensors outside have no axis of replicas.
-        parameters: each contiguous.
-        x: (R, n, T, I, L).
-        around: flags, masks and shares as arrays of kernels, by the names that these have for them.
+        rows: whether the layout is that.
+        bare: whether tensors have no axis of replicas.
     """
 
     task: Task
-    host: Host
     sizes: Sizes
+    rows: bool
     bare: bool
     time: int
     replicas: int
     batch: int
-    parameters: Mapping[str, Tensor]
-    x: Tensor
-    around: Mapping[str, Tensor]
+    bits: int
+    host: Host
+    names: tuple[str, ...]
 
-    @property
-    def lanes(self) -> int:
-        return self.host.bits // self.bits
+    @cached_property
+    def lead(self) -> tuple[int, ...]:
+        """([R,] B)"""
+        return (self.batch,) if self.bare else (self.replicas, self.batch)
 
-    @property
-    def bits(self) -> int:
-        return self.x.element_size() * 8
+    @cached_property
+    def output(self) -> tuple[int, ...]:
+        """(T, [R,] B, W)"""
+        return (self.time, *self.lead, self.width(self.task.cell.output))
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(R, n)"""
-        return self.replicas, tiles_of(self.batch, self.lanes)
+    @cached_property
+    def states(self) -> tuple[tuple[int, ...], ...]:
+        """Each ([R,] B, W)"""
+        return tuple((*self.lead, self.width(state)) for state in self.task.cell.states)
 
-    @property
-    def widths(self) -> list[int]:
-        """Of the states."""
-        size = dict(self.sizes)
-        return [size[self.task.cell.width(state)] for state in self.task.cell.states]
+    @cached_property
+    def record(self) -> tuple[int, int]:
+        """(R, numbers)"""
+        return self.replicas, record_numbers(self, self.host)
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.names)}
 
     def width(self, name: str) -> int:
         return dict(self.sizes)[self.task.cell.width(name)]
 
-    def inside(self, value: Tensor) -> Tensor:
-        return all_axes(value, 3 if self.bare else 4)
+    @cached_property
+    def forward(self) -> Way:
+        return self._way(jit.forward(self.task, self.bits, self.rows, False, self.host))
 
-    def outside(self, tiles: Tensor, *, has_time: bool) -> Tensor:
-        """An array of a kernel as a tensor of its own in the shape that the run has."""
-        time, width = tiles.shape[2:4]
-        axes = (self.batch, width) if self.bare else (self.replicas, self.batch, width)
-        made = tiles.new_empty((time, *axes) if has_time else axes)
-        empty_tiles(self.inside(made), tiles)
-        return made
+    @cached_property
+    def forward_saving(self) -> Way:
+        return self._way(jit.forward(self.task, self.bits, self.rows, True, self.host))
+
+    @cached_property
+    def backward(self) -> Way:
+        return self._way(jit.backward(self.task, self.bits, self.rows, False, self.host))
+
+    @cached_property
+    def backward_to_input(self) -> Way:
+        return self._way(jit.backward(self.task, self.bits, self.rows, True, self.host))
+
+    def _way(self, kernel: jit.Kernel) -> Way:
+        size = dict(self.sizes)
+        # Multiply-adds of a step for each sequence, some more for what is done unit by unit.
+        matrices = self.task.cell.shapes.matrices.values()
+        work = sum(size[rows] * size[columns] for rows, columns in matrices) + 8 * sum(size.values())
+        return Way(kernel, self.sizes, self.order, self.time, self.batch, work)
 
 
-def all_axes(value: Tensor, given: int) -> Tensor:
-    """A tensor ([R,] B, W) or (T, [R,] B, W) as (T or 1, R or 1, B, W).
-
-    Args:
-        given: how many axes there are with that of time.
-    """
-    value = value if value.ndim == given else value.unsqueeze(0)
-    return value.unsqueeze(1) if given == 3 else value
-
-
-def prepare(asked: Run, host: Host) -> Prepared:
-    """A run of which `why_not` says nothing, made ready."""
-    masks, zoneout = tuple(sorted(asked.masks)), tuple(sorted(asked.zoneout))
-    task = find_task(Same(asked.cell), masks, asked.resets is not None, asked.alive is not None, zoneout)
-    bare = asked.x.ndim == 3
-    x = asked.x.unsqueeze(1) if bare else asked.x
-    lanes = host.bits // (8 * x.element_size())
-    return Prepared(
-        task=task,
-        host=host,
-        sizes=sizes_of(asked.sizes),
-        bare=bare,
-        time=x.shape[0],
-        replicas=x.shape[1],
-        batch=x.shape[2],
-        parameters={name: value.contiguous() for name, value in asked.parameters.items()},
-        x=to_tiles(x, lanes),
-        around=dict(_around(asked, task, x.shape, lanes)),
+def shape_of(asked: Run, host: Host) -> Shape:
+    """The shape of a run; of one that is traced too, whose sizes may be symbols."""
+    return _shape_of(
+        Same(asked.cell),
+        tuple(asked.sizes.items()),
+        tuple(asked.parameters),
+        asked.x.shape,
+        asked.x.element_size(),
+        tuple(asked.masks),
+        asked.resets is not None,
+        asked.alive is not None,
+        tuple(asked.zoneout),
+        host,
     )
 
 
-def _around(asked: Run, task: Task, shape: Sequence[int], lanes: int) -> Iterator[tuple[str, Tensor]]:
-    """What surrounds a step, as arrays of kernels, by name.
+def _shape_of(
+    same: Same,
+    sizes: Sizes,
+    names: tuple[str, ...],
+    shape: tuple[int, ...],
+    bytes_each: int,
+    masks: tuple[str, ...],
+    resets: bool,
+    alive: bool,
+    zoneout: tuple[str, ...],
+    host: Host,
+) -> Shape:
+    bare = len(shape) == 3
+    return Shape(
+        task=find_task(same, tuple(sorted(masks)), resets, alive, tuple(sorted(zoneout))),
+        sizes=sizes,
+        rows=is_rows(sizes, shape[-2], host.bits // (8 * bytes_each)),
+        bare=bare,
+        time=shape[0],
+        replicas=1 if bare else shape[1],
+        batch=shape[-2],
+        bits=8 * bytes_each,
+        host=host,
+        names=names,
+    )
 
-    Args:
-        shape: (T, R, B, I).
+
+_known_shape = lru_cache(maxsize=4096)(_shape_of)
+
+
+def _ready(asked: Run, host: Host) -> Shape:
+    """The shape of a run, found again if there was one like it."""
+    x = asked.x
+    return _known_shape(
+        Same(asked.cell),
+        tuple(asked.sizes.items()),
+        tuple(asked.parameters),
+        x.shape,
+        x.element_size(),
+        tuple(asked.masks),
+        asked.resets is not None,
+        asked.alive is not None,
+        tuple(asked.zoneout),
+        host,
+    )
+
+
+def is_rows(sizes: Sizes, batch: int, lanes: int) -> bool:
+    """Which layout: rows for wide vectors, and where a batch would leave most lanes empty."""
+    widest = max((size for symbol, size in sizes if symbol != "I"), default=1)
+    return widest >= min(ROWS_FROM, lanes) or 2 * batch <= lanes
+
+
+def record_numbers(shape: Shape, host: Host) -> int:
+    """Numbers of a record for each replica."""
+    kernel = jit.forward(shape.task, shape.bits, shape.rows, True, host)
+    layout: Layout = kernel.plan.layout
+    rows = measure_areas(kernel.plan, shape.sizes)["rows.record"]
+    return (shape.time + 1) * rows * layout.members(shape.batch) * layout.lanes
+
+
+@dataclass
+class Call:
+    """The table of pointers of a call while it is filled.
+
+    Attributes:
+        many: whether there is an axis of replicas.
+        values: for each name a whole number; what is not named is 0.
+        steps: what to add for the next replica, by place.
+        holds: what must not be freed before the kernel has run.
     """
-    time, replicas, batch, _ = shape
 
-    def tiled(value: Tensor, steps: int, width: int) -> Tensor:
-        value = all_axes(value.to(asked.x.dtype), asked.x.ndim)
-        return to_tiles(value.expand(steps, replicas, batch, width), lanes)
+    way: Way
+    many: bool
+    values: list[int] = field(init=False)
+    steps: dict[int, int] = field(default_factory=dict)
+    holds: list[Tensor] = field(default_factory=list)
 
-    if asked.resets is not None:
-        yield "resets", tiled(asked.resets, time, 1)
-        widths = [asked.sizes[asked.cell.width(state)] for state in asked.cell.states]
-        fresh = asked.x.new_empty(replicas, tiles_of(batch, lanes), 1, sum(widths), lanes)
-        _fill_states(fresh, asked.fresh, widths, asked.x.shape[1:-1])
-        yield "fresh", fresh
-    if asked.alive is not None:
-        yield "alive", tiled(asked.alive, time, 1)
-    for name, state in task.masks:
-        yield name, tiled(asked.masks[state], 1, asked.sizes[asked.cell.width(state)])
-    for state, share in asked.zoneout.items():
-        whole = share if isinstance(share, Tensor) else asked.x.new_full((1,) * asked.x.ndim, share)
-        yield f"zoneout.{state}", tiled(whole, time, asked.sizes[asked.cell.width(state)])
+    def __post_init__(self) -> None:
+        self.values = [0] * len(self.way.at)
+
+    def memory(self, name: str, tensor: Tensor) -> None:
+        """Memory in the order of kernels; (R, numbers)."""
+        place = self.way.at.get(name)
+        if place is not None:
+            self.values[place] = tensor.data_ptr()
+            self.steps[place] = tensor.stride(0) * tensor.element_size()
+            self.holds.append(tensor)
+
+    def sequences(self, name: str, tensor: Tensor | None, *, has_time: bool = True) -> None:
+        """A tensor ([T,] [R,] B, W), or zeros if there is none."""
+        place = self.way.at.get(name)
+        if tensor is None or place is None:
+            return
+        stride = tensor.stride()
+        if stride[-1] != 1 and tensor.shape[-1] != 1:
+            tensor = tensor.contiguous()
+            stride = tensor.stride()
+        self.holds.append(tensor)
+        self.values[place] = tensor.data_ptr()
+        self.values[self.way.at[f"{name} batch"]] = stride[-2]
+        if has_time:
+            self.values[self.way.at[f"{name} time"]] = stride[0]
+        if self.many:
+            self.steps[place] = stride[-3] * tensor.element_size()
+
+    def states(self, name: str, cell_states: Sequence[str], values: Sequence[Tensor | None]) -> None:
+        for state, value in zip(cell_states, values, strict=True):
+            if value is not None:
+                self.sequences(f"{name}.{state}", value, has_time=False)
+
+    def room(self, name: str, address: int, step: int) -> None:
+        """Memory for the time of the call."""
+        place = self.way.at.get(name)
+        if place is not None:
+            self.values[place] = address
+            self.steps[place] = step
+
+    def run(self, replicas: int, own: Room) -> None:
+        tables = [self.way.table(*self.values)]
+        for replica in range(1, replicas):
+            table = self.way.table(*self.values)
+            for place, step in self.steps.items():
+                table[place] += replica * step
+            tables.append(table)
+        self.way.call(tables, own.threads, own.scratch)
 
 
-def _fill_states(
-    tiles: Tensor,
-    states: Sequence[Tensor | None],
-    widths: Sequence[int],
-    batch: Sequence[int],
-    *,
-    zeros: bool = False,
-) -> None:
-    """Puts states, each ([R,] B, W) or nothing, which is zeros, side by side into (R, n, 1, sum of W, L).
-
-    Args:
-        batch: ([R,] B); what is shorter is repeated.
-        zeros: whether to fill up the last tile with zeros.
-    """
-    row = 0
-    for value, width in zip(states, widths, strict=True):
-        part = tiles[:, :, :, row : row + width]
-        row += width
-        if value is None:
-            part.zero_()
-        else:
-            fill_tiles(part, all_axes(value.expand(*batch, width), len(batch) + 2), zeros=zeros)
-
-
-def forward(ready: Prepared, asked: Run, *, saves: bool) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
+def forward(asked: Run, host: Host, saves: bool) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
     """Output, final states, and the record if it is kept; the shapes are those of `Result`."""
-    kernel = jit.forward(ready.task, ready.bits, saves, ready.host)
-    found = measure(kernel.plan, ready.sizes)
-    shape, lanes, like = ready.shape, ready.lanes, ready.x
-    arrays = {
-        **ready.around,
-        "x": ready.x,
-        "weights": pack(kernel, ready.sizes, ready.parameters, ready.replicas),
-        "start": like.new_empty(*shape, 1, found["rows.states"], lanes),
-        "output": borrow((*shape, ready.time, ready.width(ready.task.cell.output), lanes), like),
-        "final": like.new_empty(*shape, 1, found["rows.states"], lanes),
-    }
-    _fill_states(arrays["start"], asked.state, ready.widths, asked.x.shape[1:-1])
+    shape, like = _ready(asked, host), asked.x
+    way = shape.forward_saving if saves else shape.forward
+    states = shape.task.cell.states
+    output = borrow(shape.output, like)
+    final = tuple(like.new_empty(size) for size in shape.states)
+    call = Call(way, not shape.bare)
+    _inputs(call, shape, asked)
+    own = _room(way, shape)
+    _pack(way, shape, asked.parameters, own)
+    call.room("weights", own.weights, own.weights_step)
+    call.sequences("output", output)
+    call.states("start", states, asked.state)
+    call.states("final", states, final)
+    record = None
     if saves:
-        arrays["record"] = borrow((*shape, ready.time + 1, found["rows.record"], lanes), like)
-    launch(kernel, ready.sizes, arrays, ready.time, shape[1])
-    return ready.outside(arrays["output"], has_time=True), _parted(arrays["final"], ready), arrays.get("record")
+        record = borrow(shape.record, like)
+        call.memory("record", record)
+    call.run(shape.replicas, own)
+    return output, final, record
+
+
+def _inputs(call: Call, shape: Shape, asked: Run) -> None:
+    """What both ways read: the input, flags, masks and shares."""
+    like, lead = asked.x, (shape.time, *shape.lead)
+    call.sequences("x", like)
+    for name, flags in (("resets", asked.resets), ("alive", asked.alive)):
+        if flags is not None:
+            call.sequences(name, flags.to(like.dtype).expand(*lead, 1))
+    if asked.resets is not None:
+        call.states("fresh", asked.cell.states, asked.fresh)
+    for mask, state in shape.task.masks:
+        call.sequences(mask, asked.masks[state], has_time=False)
+    for state, part in asked.zoneout.items():
+        width = shape.width(state)
+        whole = part if isinstance(part, Tensor) else like.new_full((*[1] * (like.ndim - 1), width), part)
+        call.sequences(f"zoneout.{state}", whole.expand(*lead, width))
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory for one call.
+
+    Attributes:
+        scratch, weights, gradients: addresses.
+        weights_step, gradients_step: bytes from one replica to the next.
+        held: what keeps the memory.
+    """
+
+    threads: int
+    scratch: int
+    weights: int
+    weights_step: int
+    gradients: int
+    gradients_step: int
+    held: object
+
+
+def _room(way: Way, shape: Shape) -> Room:
+    threads, each = way.threads(shape.replicas), shape.bits // 8
+    weights = lines(way.found["items.weights"] * each)
+    gradients = lines(way.found["items.gradients"] * way.tiles * each)
+    sizes = (threads * way.bytes, shape.replicas * weights, shape.replicas * gradients)
+    start, held = room(sum(sizes))
+    return Room(threads, start, start + sizes[0], weights, start + sizes[0] + sizes[1], gradients, held)
+
+
+def _pack(way: Way, shape: Shape, parameters: Mapping[str, Tensor], own: Room) -> None:
+    """The parameters of all replicas in the order in which the kernel reads them."""
+    values = [value if value.is_contiguous() else value.contiguous() for value in parameters.values()]
+    _in_order(way, way.packs, values, shape.replicas, own.weights, own.weights_step)
+
+
+def _in_order(
+    way: Way, tables: Sequence[Entries], values: Sequence[Tensor], replicas: int, start: int, step: int, *more: int
+) -> None:
+    """Packs parameters, or collects gradients.
+
+    Args:
+        values: the parameters or their gradients, each contiguous.
+        start: where those of the first replica lie in the order of kernels.
+        step: bytes from there to the next replica.
+    """
+    addresses = (ctypes.c_int64 * max(1, len(values)))(*(value.data_ptr() for value in values))
+    wanted = min(torch.get_num_threads(), 1 + step // MUCH)
+    for replica in range(replicas):
+        if replica:
+            for k, value in enumerate(values):
+                addresses[k] += value.nbytes // replicas
+        own = start + replica * step
+        for table in tables:
+            call, count = way.kernel.library.calls[table.function], table.count
+            threads = 1 if table.in_turn else min(wanted, count)
+            if threads == 1:
+                call(table.address, 0, count, addresses, own, *more)
+            else:
+                _in_parts(call, table, threads, addresses, own, *more)
+
+
+def _in_parts(call: Callable[..., None], table: Entries, threads: int, *arguments: Any) -> None:
+    """A table, parted between threads."""
+    count = table.count
+    share(
+        lambda k: call(table.address, count * k // threads, count * (k + 1) // threads, *arguments),
+        threads,
+    )
 
 
 @dataclass(frozen=True)
@@ -193,7 +365,8 @@ class Gradients:
 
 
 def backward(
-    ready: Prepared,
+    asked: Run,
+    host: Host,
     record: Tensor,
     output: Tensor | None,
     final: Sequence[Tensor | None],
@@ -209,80 +382,40 @@ def backward(
         input_gradient: whether that of the input is wanted.
         state_gradient: whether those of the states before the first step are.
     """
-    kernel = jit.backward(ready.task, ready.bits, input_gradient, ready.host)
-    found = measure(kernel.plan, ready.sizes)
-    shape, lanes, like, states = ready.shape, ready.lanes, ready.x, found["rows.states"]
-    arrays = {
-        **ready.around,
-        "x": ready.x,
-        "record": record,
-        "weights": pack(kernel, ready.sizes, ready.parameters, ready.replicas),
-        "d.output": like.new_zeros(*shape, ready.time, ready.width(ready.task.cell.output), lanes)
-        if output is None
-        else to_tiles(ready.inside(output), lanes, zeros=True),
-        "d.final": like.new_empty(*shape, 1, states, lanes),
-        "d.start": like.new_empty(*shape, 1, states, lanes),
-        "d.fresh": like.new_zeros(*shape, 1, states if ready.task.resets else 0, lanes),
-        "d.matrices": like.new_zeros(*shape, found["items.matrices"]),
-        "sums": like.new_zeros(*shape, found["rows.sums"], lanes),
-    }
-    batch = (ready.batch,) if ready.bare else (ready.replicas, ready.batch)
-    _fill_states(arrays["d.final"], final, ready.widths, batch, zeros=True)
+    shape, like = _ready(asked, host), asked.x
+    way = shape.backward_to_input if input_gradient else shape.backward
+    plan, states = way.kernel.plan, shape.task.cell.states
+    call = Call(way, not shape.bare)
+    _inputs(call, shape, asked)
+    own = _room(way, shape)
+    _pack(way, shape, asked.parameters, own)
+    call.room("weights", own.weights, own.weights_step)
+    call.memory("record", record)
+    call.sequences("d.output", output)
+    found_x = None
     if input_gradient:
-        arrays["d.x"] = borrow((*shape, ready.time, like.shape[-2], lanes), like)
-    launch(kernel, ready.sizes, arrays, ready.time, shape[1], chunk_of(kernel, ready.sizes, ready.time))
-    matrices, sums = arrays["d.matrices"].sum(1), arrays["sums"].sum((1, 3))
-    # (R, numbers) each; the axis of replicas stays where tensors outside have it.
-    return Gradients(
-        x=ready.outside(arrays["d.x"], has_time=True) if input_gradient else None,
-        state=_parted(arrays["d.start"], ready) if state_gradient else (),
-        fresh=_parted(arrays["d.fresh"], ready) if ready.task.resets else (),
-        parameters={
-            part.name: (matrices if part.is_matrix else sums).as_strided(
-                *((part.shape, part.strides) if ready.bare else part.with_replicas(ready.replicas)), part.start
-            )
-            for part in _parts(kernel.plan, ready.sizes)
-        },
-    )
+        found_x = borrow(like.shape, like) if plan.input else torch.zeros(like.shape, dtype=like.dtype)
+        call.sequences("d.x", found_x)
+    state = tuple(like.new_empty(size) for size in shape.states) if state_gradient else ()
+    fresh = tuple(like.new_empty(size) for size in shape.states) if shape.task.resets else ()
+    call.states("d.final", states, final)
+    call.states("d.start", states, state or (None,) * len(states))
+    call.states("d.fresh", states, fresh or (None,) * len(states))
+    call.room("gradients", own.gradients, own.gradients_step)
+    call.run(shape.replicas, own)
+    return Gradients(found_x, state, fresh, _collected(way, shape, asked.parameters, own))
 
 
-def _parted(tiles: Tensor, ready: Prepared) -> tuple[Tensor, ...]:
-    """(R, n, 1, sum of widths, L) as a tensor a state."""
-    return (
-        tuple(ready.outside(part, has_time=False) for part in tiles.split(ready.widths, dim=3)) if ready.widths else ()
-    )
+def _collected(way: Way, shape: Shape, parameters: Mapping[str, Tensor], own: Room) -> dict[str, Tensor]:
+    """The gradients of the parameters, summed over tiles."""
+    found = {
+        name: _like(value) if name in way.collected else torch.zeros_like(value) for name, value in parameters.items()
+    }
+    values, each = [*found.values()], way.found["items.gradients"]
+    _in_order(way, way.collects, values, shape.replicas, own.gradients, own.gradients_step, way.tiles, each)
+    return found
 
 
-@dataclass(frozen=True)
-class Part:
-    """Where the gradient of a parameter lies among those that a kernel summed, all in one row for each replica.
-
-    Attributes:
-        start: its first number.
-        all: how many numbers there are for each replica.
-    """
-
-    name: str
-    is_matrix: bool
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    start: int
-    all: int
-
-    def with_replicas(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return (count, *self.shape), (self.all, *self.strides)
-
-
-@lru_cache(maxsize=4096)
-def _parts(plan: Plan, sizes: Sizes) -> tuple[Part, ...]:
-    shapes, size, found = plan.task.cell.shapes, dict(sizes), measure(plan, sizes)
-    parts = []
-    shape: tuple[int, ...]
-    for name, (rows, columns) in shapes.matrices.items():
-        shape, strides = (size[rows], size[columns]), (round_up(size[columns], BLOCK), 1)
-        parts.append(Part(name, True, shape, strides, found[f"matrices.{name}"], found["items.matrices"]))
-    for name in (*shapes.vectors, *shapes.scalars):
-        if name not in plan.task.mask_of:
-            shape = (size[shapes.vectors[name]],) if name in shapes.vectors else ()
-            parts.append(Part(name, False, shape, (1,) * len(shape), found[f"sums.{name}"], found["rows.sums"]))
-    return tuple(parts)
+def _like(value: Tensor) -> Tensor:
+    """A contiguous tensor of the same shape, with arbitrary numbers."""
+    return torch.empty_like(value) if value.is_contiguous() else value.new_empty(value.shape)

@@ -1,4 +1,4 @@
-"""Calls kernels: measures where everything lies, packs the weights, and hands the tiles to threads."""
+"""How a run is parted: tiles, chunks of time, threads; and where everything lies in the memory of each."""
 
 from __future__ import annotations
 
@@ -6,161 +6,149 @@ import ctypes
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from gatelab.backends.cpu.helpers import PACK_FIELDS
 from gatelab.backends.cpu.jit import Kernel
-from gatelab.backends.cpu.memory import SLACK
-from gatelab.backends.cpu.plan import BLOCK, Plan, round_up
+from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.plan import Plan
+from gatelab.backends.cpu.weights import Sizes, collecting, measure_gradients, measure_weights, packing
 
-CHUNK_BYTES = 2**19
-"""Of the factors of weight gradients that are gathered before they are multiplied: they have to stay in the cache."""
+CHUNK_BYTES = 2**18
+"""Of a chunk in lanes, which has to stay in the cache while its weight gradients are taken."""
 
-Sizes = tuple[tuple[str, int], ...]
+CHUNK_ENTRIES = 128
+"""Steps times members of a chunk in rows: with so many, reading and writing a weight gradient no longer counts."""
+
+TILE = {"rows": 32, "lanes": 1}
+"""Members of a tile at most: in rows enough to read a weight once for many, in lanes as few as can be."""
+
+WORTH_A_THREAD = 1_000_000
+"""Multiply-adds of a run from which a second thread takes less time than it costs to wake it."""
+
+LINE = 64
+"""Bytes of a cache line."""
+
+
+def tiles_of(layout: Layout, batch: int) -> int:
+    """In how many tiles a batch is parted.
+
+    It does not depend on the number of threads, so that sums, and with them the bits of all results, do not either.
+    """
+    cores, members = os.cpu_count() or 1, layout.members(batch)
+    most = TILE[layout.name]
+    if not layout.is_rows:
+        return -(-members // most)
+    count = max(-(-members // most), min(cores, members // 4), 1)
+    return -(-count // cores) * cores if count > cores else count
+
+
+def chunk_of(plan: Plan, areas: Mapping[str, int], bytes_each: int, members: int, time: int) -> int:
+    """How many steps go into a chunk."""
+    if plan.layout.is_rows:
+        return min(time, max(1, -(-CHUNK_ENTRIES // members)))
+    vectors = max(1, areas["rows.chunk"]) * members
+    return min(time, max(8, CHUNK_BYTES // (vectors * plan.layout.lanes * bytes_each)))
 
 
 @lru_cache(maxsize=4096)
-def measure(plan: Plan, sizes: Sizes) -> Mapping[str, int]:
-    """Every number that a kernel may ask for, and the sizes of what is made for it.
-
-    Offsets of rows are counted in vectors, those of weights and matrices in numbers.
-    """
+def measure_areas(plan: Plan, sizes: Sizes) -> dict[str, int]:
+    """All widths, and where values lie in their areas, counted in blocks."""
     size = dict(sizes)
     found = {f"width.{symbol}": length for symbol, length in size.items()}
+    found |= {f"blocks.{symbol}": plan.layout.blocks(length) for symbol, length in size.items()}
     for area in plan.areas:
-        found |= area.measure(size)
-    # The scratch: two records, what a step needs, its products, gradients of states twice, and at the end the chunk.
-    at = 0
-    for name, rows in (
-        ("record", 2 * found["rows.record"]),
-        ("scratch", found["rows.scratch"]),
-        ("product", found["rows.product"]),
-        ("gradients", found["rows.states"]),
-        ("following", found["rows.states"]),
-        ("chunk", 0),
-    ):
-        found[f"at.{name}"] = at
-        at += rows
-    found["rows.all"] = at
-    found |= _measure_weights(plan, size) | _measure_matrices(plan, size)
+        found |= area.measure(size, plan.layout)
     return found
 
 
-def _measure_weights(plan: Plan, size: Mapping[str, int]) -> dict[str, int]:
-    shapes, found, at = plan.task.cell.shapes, {}, 0
-    for group in plan.all_groups:
-        found[f"weights.{group.name}"] = at
-        rows, columns = _shape(plan, group.products[0].matrix, group.products[0].transposed, size)
-        at += round_up(rows, group.units) * columns * len(group.lines)
-    for name in (*shapes.vectors, *shapes.scalars):
-        if name not in plan.task.mask_of:
-            found[f"weights.{name}"] = at
-            at += size[shapes.vectors[name]] if name in shapes.vectors else 1
-    return {**found, "items.weights": at}
+class Way:
+    """A kernel for a run of certain sizes, with all that does not change from call to call.
 
-
-def _measure_matrices(plan: Plan, size: Mapping[str, int]) -> dict[str, int]:
-    found, at = {}, 0
-    for name, shape in plan.task.cell.shapes.matrices.items():
-        found[f"matrices.{name}"] = at
-        rows, columns = (round_up(size[symbol], BLOCK) for symbol in shape)
-        at += rows * columns
-    return {**found, "items.matrices": at}
-
-
-def _shape(plan: Plan, matrix: str, transposed: bool, size: Mapping[str, int]) -> tuple[int, int]:
-    rows, columns = (size[symbol] for symbol in plan.task.cell.shapes.matrices[matrix])
-    return (columns, rows) if transposed else (rows, columns)
-
-
-@lru_cache(maxsize=4096)
-def _packing(plan: Plan, sizes: Sizes) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Which parameters are packed, and the table for it, the addresses left out."""
-    size, found = dict(sizes), measure(plan, sizes)
-    sources, table = [], []
-    for group in plan.all_groups:
-        for member, product in enumerate(group.products):
-            rows, columns = _shape(plan, product.matrix, product.transposed, size)
-            steps = (1, rows) if product.transposed else (columns, 1)
-            sources.append(product.matrix)
-            target = found[f"weights.{group.name}"]
-            table += [0, target, rows, columns, *steps, group.units, len(group.lines), member]
-    shapes = plan.task.cell.shapes
-    for name in (*shapes.vectors, *shapes.scalars):
-        if name not in plan.task.mask_of:
-            sources.append(name)
-            rows = size[shapes.vectors[name]] if name in shapes.vectors else 1
-            table += [0, found[f"weights.{name}"], rows, 1, 1, 1, 1, 1, 0]
-    return tuple(sources), tuple(table)
-
-
-def pack(kernel: Kernel, sizes: Sizes, parameters: Mapping[str, Tensor], replicas: int) -> Tensor:
-    """The parameters of all replicas in the order in which the kernel reads them, (R, numbers).
-
-    Args:
-        parameters: each contiguous, with an axis of replicas if there are several.
-    """
-    sources, entries = _packing(kernel.plan, sizes)
-    count = measure(kernel.plan, sizes)["items.weights"]
-    packed = torch.zeros(replicas, count, dtype=dtype_of(kernel), device="cpu")
-    if not sources:
-        return packed
-    table = (ctypes.c_int64 * len(entries))(*entries)
-    for replica in range(replicas):
-        for k, name in enumerate(sources):
-            values = parameters[name]
-            table[k * len(PACK_FIELDS)] = values.data_ptr() + replica * (values.nbytes // replicas)
-        kernel.pack(table, len(sources), packed[replica].data_ptr())
-    return packed
-
-
-def dtype_of(kernel: Kernel) -> torch.dtype:
-    return torch.float32 if kernel.form.bits == 32 else torch.float64
-
-
-def launch(
-    kernel: Kernel, sizes: Sizes, arrays: Mapping[str, Tensor], time: int, tiles: int, chunk: int | None = None
-) -> None:
-    """Runs a kernel over all tiles of all replicas.
-
-    Args:
-        arrays: what the kernel's table of pointers names, each with an axis of replicas.
+    Attributes:
+        chunk: steps taken at a time.
         tiles: of each replica.
-        chunk: for the way back, how many steps are gathered before weight gradients are taken.
+        found: every number that the kernel may ask for. Offsets in the scratch are counted in vectors, those of
+            weights and gradients in numbers.
+        packs: the tables that pack its weights.
+        at: the place of each name in the table of pointers.
     """
-    found = measure(kernel.plan, sizes)
-    numbers = (ctypes.c_int64 * len(kernel.numbers))(*(found[name] for name in kernel.numbers))
-    replicas = len(arrays["weights"])
-    rows = found["rows.all"] + (chunk or 0) * found.get("rows.chunk", 0) + SLACK
-    threads = min(torch.get_num_threads(), replicas * tiles)
-    scratch = torch.empty(threads, rows * kernel.form.lanes, dtype=dtype_of(kernel), device="cpu")
-    tables = []
-    for replica in range(replicas):
-        addresses = [
-            arrays[name].data_ptr() + replica * arrays[name].stride(0) * arrays[name].element_size()
-            for name in kernel.pointers
-        ]
-        tables.append((ctypes.c_void_p * len(addresses))(*addresses))
-    more = () if chunk is None else (chunk,)
 
-    def work(worker: int) -> None:
-        """A share of the tiles of all replicas, each as near to the others' as can be."""
-        begin, end = (replicas * tiles * (worker + k) // threads for k in (0, 1))
-        own = scratch[worker].data_ptr()
-        for replica in range(begin // tiles, -(-end // tiles)):
-            first, last = max(begin - replica * tiles, 0), min(end - replica * tiles, tiles)
-            kernel.call(tables[replica], numbers, time, first, last, own, *more)
+    def __init__(self, kernel: Kernel, sizes: Sizes, order: Mapping[str, int], time: int, batch: int, work: int):
+        plan, form = kernel.plan, kernel.library.form
+        self.kernel, self.sizes, self.order, self.time, self.batch, self.work = kernel, sizes, order, time, batch, work
+        self.tiles = tiles_of(plan.layout, batch)
+        members = -(-plan.layout.members(batch) // self.tiles)
+        areas = measure_areas(plan, sizes)
+        self.chunk = chunk_of(plan, areas, form.bits // 8, members, time)
+        size = dict(sizes)
+        self.found = areas | measure_weights(plan, form, size) | measure_gradients(plan, size)
+        vectors = self._measure_scratch(members)
+        self.bytes = -(-vectors * form.lanes * form.bits // 8 // LINE) * LINE + LINE
+        self.numbers = (ctypes.c_int64 * max(1, len(kernel.numbers)))(*(self.found[name] for name in kernel.numbers))
+        self.packs = packing(kernel, sizes, order)
+        self.at = {name: k for k, name in enumerate(kernel.pointers)}
+        self.table: Any = ctypes.c_int64 * max(1, len(kernel.pointers))
 
-    share(work, threads)
+    @cached_property
+    def collects(self) -> Any:
+        """The tables that bring the gradients into torch's order."""
+        return collecting(self.kernel, self.sizes, self.order)
+
+    @cached_property
+    def collected(self) -> frozenset[str]:
+        """The parameters that have a gradient."""
+        return frozenset(name for table in self.collects for name in table.names)
+
+    def _measure_scratch(self, members: int) -> int:
+        """Notes where each area of the scratch begins; the vectors of all."""
+        found, plan, at = self.found, self.kernel.plan, 0
+        for name, vectors in (
+            ("record", (self.chunk + 1) * found["rows.record"] * members),
+            ("scratch", found["rows.scratch"] * members),
+            *((name, found["rows.states"] * members) for name in ("gradients", "following", "d.fresh", "around.fresh")),
+            *((f"around.{m}", found[f"blocks.{plan.task.cell.width(s)}"] * members) for m, s in plan.task.masks),
+            # Gradients in lanes read some blocks beyond the last.
+            ("chunk", (found["rows.chunk"] + 4) * members * self.chunk),
+        ):
+            found[f"at.{name}"] = at
+            at += vectors
+        return at
+
+    def threads(self, replicas: int) -> int:
+        """How many take a share of the tiles."""
+        enough = 1 + self.time * self.batch * replicas * self.work // WORTH_A_THREAD
+        return min(torch.get_num_threads(), replicas * self.tiles, enough)
+
+    def call(self, tables: list[Any], threads: int, scratch: int) -> None:
+        """Runs the kernel over all tiles of all replicas.
+
+        Args:
+            tables: of pointers, one for each replica.
+            scratch: the address of `bytes` for each thread.
+        """
+        replicas, tiles, call = len(tables), self.tiles, self.kernel.call
+        if threads == 1:
+            for table in tables:
+                call(table, self.numbers, self.time, self.batch, tiles, 0, tiles, scratch, self.chunk)
+            return
+
+        def take(worker: int) -> None:
+            """A share of the tiles of all replicas, each as near to the others' as can be."""
+            begin, end = replicas * tiles * worker // threads, replicas * tiles * (worker + 1) // threads
+            own = scratch + worker * self.bytes
+            for replica in range(begin // tiles, -(-end // tiles)):
+                first, last = max(begin - replica * tiles, 0), min(end - replica * tiles, tiles)
+                call(tables[replica], self.numbers, self.time, self.batch, tiles, first, last, own, self.chunk)
+
+        share(take, threads)
 
 
-def chunk_of(kernel: Kernel, sizes: Sizes, time: int) -> int:
-    """How many steps go into a chunk."""
-    row = max(1, measure(kernel.plan, sizes)["rows.chunk"]) * kernel.form.lanes * kernel.form.bits // 8
-    return min(time, max(8, CHUNK_BYTES // row))
+def lines(size: int) -> int:
+    """So many bytes in whole cache lines."""
+    return -(-size // LINE) * LINE
 
 
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
@@ -179,7 +167,3 @@ def share(work: Callable[[int], None], workers: int) -> None:
     work(0)
     for other in others:
         other.result()
-
-
-def sizes_of(sizes: Mapping[str, int]) -> Sizes:
-    return tuple(sorted(sizes.items()))

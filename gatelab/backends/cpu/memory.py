@@ -7,6 +7,7 @@ the next run with the same sizes takes them.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
 from dataclasses import dataclass
@@ -19,9 +20,6 @@ from torch import Tensor
 
 LEAST = 2**20
 """Bytes from which an array is kept; the C library reuses smaller ones by itself."""
-
-SLACK = 8
-"""Vectors behind the end of each array: blocks of rows are read, of which the last may reach beyond the end."""
 
 ALIGNMENT = 64
 """Bytes: that of a cache line, so that no vector lies in two."""
@@ -39,18 +37,41 @@ _FREE: deque[_Buffer] = deque(maxlen=8)
 
 
 def borrow(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """An array (..., lane) whose numbers are arbitrary, with some room behind it that may be read."""
-    count = prod(shape)
-    whole = count + SLACK * shape[-1]
-    size = whole * like.element_size()
+    """An array whose numbers are arbitrary."""
+    size = prod(shape) * like.element_size()
     if size < LEAST:
-        return like.new_empty(whole)[:count].view(shape)
+        return like.new_empty(shape)
     buffer = _taken(size) or _Buffer(np.empty(size + ALIGNMENT, np.uint8))
     start = -buffer.bytes.ctypes.data % ALIGNMENT
     # An object of its own for this loan: torch holds it as long as any tensor needs the memory.
     loan = buffer.bytes[start : start + size]
     weakref.finalize(loan, _FREE.append, buffer).atexit = False
-    return torch.from_numpy(loan).view(like.dtype)[:count].view(shape)
+    return torch.from_numpy(loan).view(like.dtype).view(shape)
+
+
+def room(size: int) -> tuple[int, object]:
+    """So many bytes for the time of one call: where they begin, on a cache line, and what keeps them.
+
+    Small calls of a thread all have the same bytes: asking for memory would take longer than some kernels do.
+    """
+    if size > LEAST:
+        held = borrow((size // 4 + ALIGNMENT,), _BYTES)
+        return -(-held.data_ptr() // ALIGNMENT) * ALIGNMENT, held
+    if not _OWN.start:
+        _OWN.bytes = np.empty(LEAST + ALIGNMENT, np.uint8)
+        _OWN.start = -(-_OWN.bytes.ctypes.data // ALIGNMENT) * ALIGNMENT
+    return _OWN.start, None
+
+
+class _Own(threading.local):
+    """What small calls of a thread use."""
+
+    bytes: Any = None
+    start: int = 0
+
+
+_OWN = _Own()
+_BYTES = torch.empty(0, dtype=torch.float32)
 
 
 def release() -> None:

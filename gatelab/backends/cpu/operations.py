@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatelab.backends.cpu.code import Code
-from gatelab.backends.cpu.functions import by_lane, exp, sigmoid, tanh
+from gatelab.backends.cpu.error_function import erf
+from gatelab.backends.cpu.functions import elu, exp, sigmoid, tanh
+from gatelab.backends.cpu.logarithms import log, softplus
+from gatelab.backends.cpu.trigonometry import cos, sin
 
 Emitter = Callable[..., str]
 
@@ -21,8 +24,39 @@ def _intrinsic(name: str) -> Emitter:
     return lambda code, *values: code.intrinsic(name, *values)
 
 
-def _library(name: str) -> Emitter:
-    return lambda code, a: by_lane(code, name, a)
+def _reciprocal(code: Code, a: str) -> str:
+    return code.binary("fdiv", code.form.constant(1.0), a)
+
+
+def _square(code: Code, a: str) -> str:
+    return code.binary("fmul", a, a)
+
+
+def _root(code: Code, a: str) -> str:
+    return code.intrinsic("sqrt", a)
+
+
+POWERS: dict[float, Callable[[Code, str], str]] = {
+    2.0: _square,
+    3.0: lambda code, a: code.binary("fmul", _square(code, a), a),
+    0.5: _root,
+    -0.5: lambda code, a: _reciprocal(code, _root(code, a)),
+    -1.0: _reciprocal,
+    -2.0: lambda code, a: _reciprocal(code, _square(code, a)),
+}
+"""Those that torch writes by simpler operations too where the exponent is a number."""
+
+
+def _power(code: Code, a: str, b: str) -> str:
+    """a ** b: a simple form for an exponent that stands in the text as a number of the table, else the C library's.
+
+    That goes lane by lane. A vector form needs log(a) to some ten digits more than it has, and a choice for each of
+    the dozen special cases; powers with learnt exponents are too rare for that.
+    """
+    for exponent, simple in POWERS.items():
+        if b == code.form.constant(exponent):
+            return simple(code, a)
+    return code.intrinsic("pow", a, b)
 
 
 def _clip(code: Code, a: str, low: str, high: str) -> str:
@@ -39,24 +73,15 @@ def _leaky_relu(code: Code, a: str) -> str:
     return code.choose(code.compare("ogt", a, form.constant(0.0)), a, code.binary("fmul", a, form.constant(0.01)))
 
 
-def _elu(code: Code, a: str) -> str:
-    return code.choose(code.compare("ogt", a, code.form.constant(0.0)), a, by_lane(code, "expm1", a))
-
-
 def _gelu(code: Code, a: str) -> str:
     form = code.form
-    inner = by_lane(code, "erf", code.binary("fmul", a, form.constant(0.5**0.5)))
+    inner = erf(code, code.binary("fmul", a, form.constant(0.5**0.5)))
     both = code.binary("fadd", inner, form.constant(1.0))
     return code.binary("fmul", code.binary("fmul", a, form.constant(0.5)), both)
 
 
 def _silu(code: Code, a: str) -> str:
     return code.binary("fmul", a, sigmoid(code, a))
-
-
-def _softplus(code: Code, a: str) -> str:
-    large = code.compare("ogt", a, code.form.constant(20.0))
-    return code.choose(large, a, by_lane(code, "log1p", exp(code, a)))
 
 
 def _softsign(code: Code, a: str) -> str:
@@ -91,7 +116,7 @@ EMITTERS: dict[str, Emitter] = {
     "multiply": _binary("fmul"),
     "divide": _binary("fdiv"),
     "negate": lambda code, a: code.value(f"fneg {code.form.vector} {a}"),
-    "power": _intrinsic("pow"),
+    "power": _power,
     "minimum": _intrinsic("minimum"),
     "maximum": _intrinsic("maximum"),
     "clip": _clip,
@@ -99,21 +124,21 @@ EMITTERS: dict[str, Emitter] = {
     "tanh": tanh,
     "relu": _relu,
     "leaky_relu": _leaky_relu,
-    "elu": _elu,
+    "elu": elu,
     "gelu": _gelu,
     "silu": _silu,
-    "softplus": _softplus,
+    "softplus": softplus,
     "softsign": _softsign,
     "hard_sigmoid": _hard_sigmoid,
     "hard_tanh": _hard_tanh,
     "exp": exp,
-    "log": _intrinsic("log"),
-    "sqrt": _intrinsic("sqrt"),
-    "square": lambda code, a: code.binary("fmul", a, a),
+    "log": log,
+    "sqrt": _root,
+    "square": _square,
     "abs": _intrinsic("fabs"),
-    "sin": _intrinsic("sin"),
-    "cos": _intrinsic("cos"),
-    "erf": _library("erf"),
+    "sin": sin,
+    "cos": cos,
+    "erf": erf,
     "sign": _sign,
     "step": _step,
 }

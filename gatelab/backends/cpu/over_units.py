@@ -1,84 +1,129 @@
-"""The operations that mix the units of a vector, as loops over the units."""
+"""The operations that mix the units of a vector, as loops over its blocks.
+
+In rows the units of a block stand in the lanes, so a total goes over the lanes too, and what pads the last block must
+not count.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from gatelab.backends.cpu.code import Code
 from gatelab.backends.cpu.functions import exp
 from gatelab.language.ops import EPSILON
 
-Read = Callable[[str], str]
-"""Gives the vector of a unit, by its index."""
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one member.
+
+    Attributes:
+        rows: whether units stand in the lanes.
+        read: gives the vector of a block.
+    """
+
+    code: Code
+    rows: bool
+    width: str
+    blocks: str
+    read: Callable[[str], str]
+
+    def fold(self, first: float, value: Callable[[str], str], join: Callable[[str, str], str]) -> str:
+        """One value gathered over the blocks; where a block is padded, `first` stands for what is not there."""
+        code, start = self.code, self.code.form.constant(first)
+        with code.loop(self.blocks, carried=[(code.form.vector, start)]) as loop:
+            loop.following = (join(loop.carried[0], self.only(loop.index, value(loop.index), start)),)
+        return loop.following[0]
+
+    def only(self, block: str, value: str, other: str) -> str:
+        """The units of a block, and something else in the lanes that pad it."""
+        if not self.rows:
+            return value
+        code = self.code
+        left = code.whole("sub", self.width, code.multiply(block, code.form.lanes))
+        return code.choose(code.lanes_below(left), value, other)
+
+    def total(self, value: Callable[[str], str]) -> str:
+        """The sum of something over all units, in every lane that needs it."""
+        code = self.code
+        found = self.fold(0.0, value, lambda a, b: code.binary("fadd", a, b))
+        return code.splat(code.total(found)) if self.rows else found
+
+    def count(self) -> str:
+        code = self.code
+        return code.splat(code.value(f"uitofp i64 {self.width} to {code.form.number}"))
+
+    def mean(self, value: Callable[[str], str]) -> str:
+        return self.code.binary("fdiv", self.total(value), self.count())
+
+    def largest(self) -> str:
+        code, form = self.code, self.code.form
+        found = self.fold(float("-inf"), self.read, lambda a, b: code.intrinsic("maximum", a, b))
+        if not self.rows:
+            return found
+        called = f"@llvm.vector.reduce.fmaximum.{form.suffix}"
+        code.declarations.add(f"declare {form.number} {called}({form.vector})")
+        return code.splat(code.value(f"call {form.number} {called}({form.vector} {found})"))
+
+
 Write = Callable[[str, str], None]
-"""Takes the index of a unit and its vector."""
-Reduction = Callable[[Code, Read, str], str]
-Mixing = Callable[[Code, Read, str, Write], None]
+"""Takes the index of a block and its vector."""
+Reduction = Callable[[Units], str]
+Mixing = Callable[[Units, Write], None]
 
 
-def _fold(code: Code, count: str, first: str, step: Callable[[str, str], str]) -> str:
-    """One value gathered over the units; `step` takes the index and what there is so far."""
-    with code.loop(count, carried=[(code.form.vector, first)]) as loop:
-        loop.following = (step(loop.index, loop.carried[0]),)
-    return loop.following[0]
+def normalize(units: Units, write: Write) -> None:
+    code, form = units.code, units.code.form
+    middle = units.mean(units.read)
 
-
-def total(code: Code, read: Read, count: str) -> str:
-    return _fold(code, count, code.form.constant(0.0), lambda u, sofar: code.binary("fadd", sofar, read(u)))
-
-
-def size(code: Code, read: Read, count: str) -> str:
-    form = code.form
-    number = code.value(f"uitofp i64 {count} to {form.number}")
-    one = code.value(f"insertelement {form.vector} poison, {form.number} {number}, i32 0")
-    return code.value(f"shufflevector {form.vector} {one}, {form.vector} poison, <{form.lanes} x i32> zeroinitializer")
-
-
-def mean(code: Code, read: Read, count: str) -> str:
-    return code.binary("fdiv", total(code, read, count), size(code, read, count))
-
-
-def largest(code: Code, read: Read, count: str) -> str:
-    least = code.form.constant(float("-inf"))
-    return _fold(code, count, least, lambda u, sofar: code.intrinsic("maximum", sofar, read(u)))
-
-
-def normalize(code: Code, read: Read, count: str, write: Write) -> None:
-    form = code.form
-    middle = mean(code, read, count)
-
-    def squared(u: str) -> str:
-        apart = code.binary("fsub", read(u), middle)
+    def squared(block: str) -> str:
+        apart = code.binary("fsub", units.read(block), middle)
         return code.binary("fmul", apart, apart)
 
-    variance = mean(code, squared, count)
+    variance = units.mean(squared)
     spread = code.intrinsic("sqrt", code.binary("fadd", variance, form.constant(EPSILON)))
     scale = code.binary("fdiv", form.constant(1.0), spread)
-    with code.loop(count) as loop:
-        write(loop.index, code.binary("fmul", code.binary("fsub", read(loop.index), middle), scale))
+    with code.loop(units.blocks) as loop:
+        write(loop.index, code.binary("fmul", code.binary("fsub", units.read(loop.index), middle), scale))
 
 
-def softmax(code: Code, read: Read, count: str, write: Write) -> None:
-    top = largest(code, read, count)
+def softmax(units: Units, write: Write) -> None:
+    code = units.code
+    top = units.largest()
 
-    def risen(u: str) -> str:
-        return exp(code, code.binary("fsub", read(u), top))
+    def risen(block: str) -> str:
+        return exp(code, code.binary("fsub", units.read(block), top))
 
-    whole = total(code, risen, count)
-    with code.loop(count) as loop:
+    whole = units.total(risen)
+    with code.loop(units.blocks) as loop:
         write(loop.index, code.binary("fdiv", risen(loop.index), whole))
 
 
-def cumsum(code: Code, read: Read, count: str, write: Write) -> None:
-    def step(u: str, sofar: str) -> str:
-        now = code.binary("fadd", sofar, read(u))
-        write(u, now)
-        return now
+def cumsum(units: Units, write: Write) -> None:
+    code, form = units.code, units.code.form
+    zero = form.constant(0.0)
+    with code.loop(units.blocks, carried=[(form.vector, zero)]) as loop:
+        value = units.read(loop.index)
+        if units.rows:
+            # Within a vector by doubling: after a round each lane holds the sum of twice as many.
+            shift = 1
+            while shift < form.lanes:
+                moved = [form.lanes if lane < shift else lane - shift for lane in range(form.lanes)]
+                value = code.binary("fadd", value, code.shuffle(value, zero, moved))
+                shift *= 2
+        now = code.binary("fadd", loop.carried[0], value)
+        write(loop.index, now)
+        last = [form.lanes - 1] * form.lanes
+        loop.following = (code.shuffle(now, now, last) if units.rows else now,)
 
-    _fold(code, count, code.form.constant(0.0), step)
 
-
-REDUCTIONS: dict[str, Reduction] = {"sum": total, "mean": mean, "max": largest, "size": size}
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": lambda units: units.total(units.read),
+    "mean": lambda units: units.mean(units.read),
+    "max": Units.largest,
+    "size": Units.count,
+}
 """From a vector to one number a sequence."""
 
 MIXING: dict[str, Mixing] = {"normalize": normalize, "softmax": softmax, "cumsum": cumsum}

@@ -1,80 +1,117 @@
-"""When the kernels are not for a run, and why; then eager does it."""
+"""Which runs are not for kernels, and why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from gatelab.backends.base import Run
+from gatelab.language.cell import Cell
 
 NUMBERS = (torch.float32, torch.float64)
+STRIDED = torch.strided
 
 
 def why_not(asked: Run) -> str | None:
-    """Why a run goes to eager, in words; None if the kernels do it."""
-    if torch.compiler.is_compiling():
-        return "torch.compile is tracing, and can't look into a kernel"
-    if torch._C._functorch.maybe_current_level() is not None:
-        return "a transform of torch.func is at work, and has to see each operation"
-    if forward_ad._current_level >= 0:
-        return "forward derivatives are taken"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast chooses the numbers of each product"
-    return _of_tensors(asked) or _of_shapes(asked)
+    """Why kernels can't do a run, in words; None if they can.
 
-
-def _of_tensors(asked: Run) -> str | None:
-    noise = [value for value in asked.zoneout.values() if isinstance(value, Tensor)] + [*asked.masks.values()]
-    values = [asked.x, *asked.state, *asked.fresh, *asked.parameters.values(), *noise]
-    flags = [flag for flag in (asked.resets, asked.alive) if flag is not None]
-    for value in (*values, *flags):
-        if type(value) not in (Tensor, torch.nn.Parameter):
-            return f"a tensor is a {type(value).__name__}"
-        if value.device.type != "cpu":
-            return f"a tensor is on the device {value.device}"
-        if value.layout is not torch.strided:
-            return "a tensor is not a dense one"
-    if asked.x.dtype not in NUMBERS:
-        return f"kernels compute in float32 and float64, not in {str(asked.x.dtype).removeprefix('torch.')}"
-    if any(value.dtype is not asked.x.dtype for value in values):
-        return "the tensors are not all of one dtype"
-    if any(flag.dtype is not torch.bool for flag in flags):
-        return "resets and ends are not given as truth values"
-    if any(value.requires_grad for value in noise):
-        return "the gradient of a mask is asked for"
-    return None
-
-
-def _of_shapes(asked: Run) -> str | None:
-    """Kernels trust the shapes they are given, so none gets there that is not as it should be."""
+    Kernels trust the tensors they are given, so each is looked at, at every call.
+    """
     cell, x, sizes = asked.cell, asked.x, asked.sizes
-    if x.ndim not in (3, 4) or not x.numel():
-        return "the input is empty, or has not the axes time, batch and unit"
-    replicas = tuple(x.shape[1:-2])
-    if x.shape[-1] != sizes[cell.width("x")]:
-        return "the input has not the width of the cell"
-    symbols = {**cell.shapes.matrices, **{name: (width,) for name, width in cell.shapes.vectors.items()}}
-    for name in cell.parameter_names:
-        expected = (*replicas, *(sizes[symbol] for symbol in symbols.get(name, ())))
-        if tuple(asked.parameters[name].shape) != expected:
-            return f"the parameter {name} has not the shape {expected}"
+    if torch.compiler.is_compiling():
+        return _of_kinds(x)
+    dtype, shape = x.dtype, tuple(x.shape)
+    if dtype not in NUMBERS:
+        return _of_kinds(x)
+    if len(shape) not in (3, 4) or shape[-1] != sizes[cell.width("x")]:
+        return "x has not the axes time, batch and unit, or not the width of the cell"
     if len(asked.state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
         return "there is not one tensor for each state"
-    time, batch = x.shape[0], tuple(x.shape[1:-1])
-    for values in (asked.state, asked.fresh):
-        for name, value in zip(cell.states, values, strict=False):
-            if not _spreads(value, (*batch, sizes[cell.width(name)])):
-                return f"the state {name} has not the shape of the batch"
-    arounds: list[tuple[object, tuple[int, ...]]] = [(flag, (time, *batch, 1)) for flag in (asked.resets, asked.alive)]
-    arounds += [(value, (*batch, sizes[cell.width(name)])) for name, value in asked.masks.items()]
-    arounds += [(value, (time, *batch, sizes[cell.width(name)])) for name, value in asked.zoneout.items()]
-    if not all(_spreads(value, shape) for value, shape in arounds if isinstance(value, Tensor)):
-        return "flags or masks have not the shape of the batch"
+    if not _lies_well(x, dtype):
+        return _in_words("x", x, dtype, shape)
+    for name, expected in _shapes(cell, tuple(sizes.items()), shape[1:-2]):
+        value = asked.parameters[name]
+        if value.shape != expected or not _lies_well(value, dtype):
+            return _in_words(name, value, dtype, expected)
+    for what, around, kind, expected in _around(asked):
+        if not (_spreads(tuple(around.shape), expected) and _lies_well(around, kind)):
+            return _in_words(what, around, kind, expected)
+    for name, noise in (*asked.masks.items(), *asked.zoneout.items()):
+        if isinstance(noise, Tensor) and noise.requires_grad:
+            return f"the gradient of a mask is asked for, that of {name}"
     return None
 
 
-def _spreads(value: Tensor, shape: tuple[int, ...]) -> bool:
+def _of_kinds(x: Tensor) -> str | None:
+    """What speaks against an input whose shape is yet to come."""
+    if x.device.type != "cpu":
+        return f"x is on the device {x.device}"
+    if x.dtype not in NUMBERS:
+        return f"kernels compute in float32 and float64, not in {_short(x.dtype)}"
+    return None
+
+
+def _lies_well(value: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a tensor is of a dtype, and its numbers lie in our memory as they are."""
+    return (
+        (type(value) is torch.nn.Parameter or type(value) is Tensor)
+        and value.is_cpu
+        and value.dtype is dtype
+        and value.layout is STRIDED
+        and not value.is_neg()
+    )
+
+
+def _around(asked: Run) -> Iterator[tuple[str, Tensor, torch.dtype, tuple[int, ...]]]:
+    """The tensors beside x and parameters: what each is, itself, and the dtype and shape that it should have."""
+    cell, sizes, dtype = asked.cell, asked.sizes, asked.x.dtype
+    time, *batch = asked.x.shape[:-1]
+    for values in (asked.state, asked.fresh):
+        for name, value in zip(cell.states, values, strict=False):
+            if value is not None:
+                yield f"the state {name}", value, dtype, (*batch, sizes[cell.width(name)])
+    for what, flag in (("resets", asked.resets), ("ends", asked.alive)):
+        if flag is not None:
+            yield what, flag, torch.bool, (time, *batch, 1)
+    for name, mask in asked.masks.items():
+        yield f"the mask of {name}", mask, dtype, (*batch, sizes[cell.width(name)])
+    for name, share in asked.zoneout.items():
+        if isinstance(share, Tensor):
+            yield f"the zoneout of {name}", share, dtype, (time, *batch, sizes[cell.width(name)])
+
+
+@lru_cache(maxsize=1024)
+def _shapes(
+    cell: Cell, sizes: tuple[tuple[str, int], ...], replicas: tuple[int, ...]
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The names of the parameters, and the shape of each."""
+    size, shapes = dict(sizes), cell.shapes
+    symbols = {**shapes.matrices, **{name: (width,) for name, width in shapes.vectors.items()}}
+    return tuple(
+        (name, (*replicas, *(size[symbol] for symbol in symbols.get(name, ())))) for name in cell.parameter_names
+    )
+
+
+def _in_words(what: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> str:
+    """What is wrong with a tensor."""
+    if type(value) not in (Tensor, torch.nn.Parameter):
+        return f"{what} is a {type(value).__name__}"
+    if not value.is_cpu:
+        return f"{what} is on the device {value.device}"
+    if value.dtype is not dtype:
+        return f"{what} is of {_short(value.dtype)}, not of {_short(dtype)}"
+    if value.layout is not STRIDED or value.is_neg():
+        return f"{what} does not lie in memory number by number"
+    return f"{what} has the shape {tuple(value.shape)}, not {shape}"
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _spreads(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a tensor is of a shape, or becomes so by repeating it along axes of length 1."""
-    given = tuple(value.shape)
     return len(given) == len(shape) and all(a in (1, b) for a, b in zip(given, shape, strict=True))
