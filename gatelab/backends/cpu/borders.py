@@ -135,14 +135,14 @@ def _blocks(code: Code, width: str) -> str:
     return code.whole("sdiv", code.add(width, code.form.lanes - 1), code.form.lanes)
 
 
-def _sequences(code: Code, slot: str, member: str) -> tuple[list[str], str]:
-    """The places of a vector's sequences outside, the last repeated where there are no more; and how many there are."""
+def _sequences(code: Code, member: str) -> tuple[str, list[str], str]:
+    """Where a vector's sequences begin outside: the first, and how far from there each is, the last repeated where
+    there are no more; and how many there are."""
     left = code.whole("sub", "%sequences", code.multiply(member, code.form.lanes))
     last = code.whole("sub", left, 1)
-    start = code.multiply(code.multiply(member, code.form.lanes), "%batch_step")
-    begin = code.item("%outside", code.add(code.multiply("%time_step", slot), start))
-    places = [code.item(begin, code.multiply(code.least(last, lane), "%batch_step")) for lane in range(code.form.lanes)]
-    return places, left
+    start = code.item("%outside", code.multiply(code.multiply(member, code.form.lanes), "%batch_step"))
+    apart = [code.multiply(code.least(last, lane), "%batch_step") for lane in range(code.form.lanes)]
+    return start, apart, left
 
 
 def _lanes_gather(form: Form, name: str) -> Code:
@@ -152,49 +152,69 @@ def _lanes_gather(form: Form, name: str) -> Code:
     with code.when(absent), loops[0] as slot, loops[1] as member, loops[2] as unit:
         code.store(form.constant(0.0), _inside(code, slot.index, member.index, unit.index))
     there = code.value(f"xor i1 {absent}, true")
-    with code.when(there), code.loop("%slots") as slot, code.loop("%members") as member:
-        places, left = _sequences(code, slot.index, member.index)
+    with code.when(there), code.loop("%members") as member:
+        start, apart, left = _sequences(code, member.index)
         filled = code.value("icmp eq i64 %zeros, 0")
         truths = code.lanes_below(code.value(f"select i1 {filled}, i64 {form.lanes}, i64 {left}"))
         whole = _whole_blocks(code)
-        with code.when(code.less("0", whole)), code.loop(whole, step=form.lanes) as unit:
-            some = code.lanes_below(code.whole("sub", "%width", unit.index))
-            columns = turned(code, [code.load_some(code.item(place, unit.index), some) for place in places])
-            for k, column in enumerate(columns):
-                own = code.add(unit.index, k)
-                with code.when(code.less(own, "%width")):
-                    value = code.choose(truths, column, form.constant(0.0))
-                    code.store(value, _inside(code, slot.index, member.index, own))
-        with code.when(code.less(whole, "%width")), code.loop("%width", start=whole) as unit:
-            value = "poison"
-            for lane, place in enumerate(places):
-                number = code.number(code.item(place, unit.index))
-                value = code.value(f"insertelement {form.vector} {value}, {form.number} {number}, i32 {lane}")
-            value = code.choose(truths, value, form.constant(0.0))
-            code.store(value, _inside(code, slot.index, member.index, unit.index))
+        with code.loop("%slots") as slot:
+            begin = code.item(start, code.multiply("%time_step", slot.index))
+            with code.when(code.less("0", whole)), code.loop(whole, step=form.lanes) as unit:
+                rest = code.whole("sub", "%width", unit.index)
+                some, place = code.lanes_below(rest), code.item(begin, unit.index)
+                columns = turned(code, [code.load_some(code.item(place, step), some) for step in apart])
+                _each_below(code, rest, lambda k: code.store(
+                    code.choose(truths, columns[k], form.constant(0.0)),
+                    _inside(code, slot.index, member.index, code.add(unit.index, k)),
+                ))  # fmt: skip
+            with code.when(code.less(whole, "%width")), code.loop("%width", start=whole) as unit:
+                value, place = "poison", code.item(begin, unit.index)
+                for lane, step in enumerate(apart):
+                    number = code.number(code.item(place, step))
+                    value = code.value(f"insertelement {form.vector} {value}, {form.number} {number}, i32 {lane}")
+                value = code.choose(truths, value, form.constant(0.0))
+                code.store(value, _inside(code, slot.index, member.index, unit.index))
     return code
+
+
+def _each_below(code: Code, count: str, write: Callable[[int], None]) -> None:
+    """Writes what is to be done for each of a vector's lanes below a count, without asking each time if it is all."""
+    lanes = code.form.lanes
+    full = code.value(f"icmp sge i64 {count}, {lanes}")
+    with code.when(full):
+        for k in range(lanes):
+            write(k)
+    with code.when(code.value(f"xor i1 {full}, true")):
+        for k in range(lanes - 1):
+            with code.when(code.less(str(k), count)):
+                write(k)
 
 
 def _lanes_scatter(form: Form, name: str) -> Code:
     """Sequences are written from the last lane on, so that what is repeated gives way to the sequence itself."""
     code = Code(form, name, GATHER)
     there = code.value("icmp ne ptr %outside, null")
-    with code.when(there), code.loop("%slots") as slot, code.loop("%members") as member:
-        places, _ = _sequences(code, slot.index, member.index)
+    with code.when(there), code.loop("%members") as member:
+        start, apart, _ = _sequences(code, member.index)
         whole = _whole_blocks(code)
-        with code.when(code.less("0", whole)), code.loop(whole, step=form.lanes) as unit:
-            some = code.lanes_below(code.whole("sub", "%width", unit.index))
-            columns = []
-            for k in range(form.lanes):
-                own = code.least(code.add(unit.index, k), code.whole("sub", "%width", 1))
-                columns.append(code.load(_inside(code, slot.index, member.index, own)))
-            for row, place in reversed([*zip(turned(code, columns), places, strict=True)]):
-                code.store_some(row, code.item(place, unit.index), some)
-        with code.when(code.less(whole, "%width")), code.loop("%width", start=whole) as unit:
-            value = code.load(_inside(code, slot.index, member.index, unit.index))
-            for lane, place in reversed([*enumerate(places)]):
-                number = code.value(f"extractelement {form.vector} {value}, i32 {lane}")
-                code.put(number, code.item(place, unit.index))
+        with code.loop("%slots") as slot:
+            begin = code.item(start, code.multiply("%time_step", slot.index))
+            with code.when(code.less("0", whole)), code.loop(whole, step=form.lanes) as unit:
+                some = code.lanes_below(code.whole("sub", "%width", unit.index))
+                last = code.whole("sub", "%width", 1)
+                columns = [
+                    code.load(_inside(code, slot.index, member.index, code.least(code.add(unit.index, k), last)))
+                    for k in range(form.lanes)
+                ]
+                place = code.item(begin, unit.index)
+                for row, step in reversed([*zip(turned(code, columns), apart, strict=True)]):
+                    code.store_some(row, code.item(place, step), some)
+            with code.when(code.less(whole, "%width")), code.loop("%width", start=whole) as unit:
+                value = code.load(_inside(code, slot.index, member.index, unit.index))
+                place = code.item(begin, unit.index)
+                for lane, step in reversed([*enumerate(apart)]):
+                    number = code.value(f"extractelement {form.vector} {value}, i32 {lane}")
+                    code.put(number, code.item(place, step))
     return code
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +13,11 @@ from torch import Tensor
 from gatelab.backends.base import Run
 from gatelab.backends.cpu import jit
 from gatelab.backends.cpu.host import Host
-from gatelab.backends.cpu.launch import Way, lines, measure_areas, share
+from gatelab.backends.cpu.launch import Way, lines, measure_areas
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.memory import borrow, room
 from gatelab.backends.cpu.task import Same, Task, find_task
+from gatelab.backends.cpu.threads import run
 from gatelab.backends.cpu.weights import Entries, Sizes
 
 ROWS_FROM = 12
@@ -336,19 +336,8 @@ def _in_order(
         for table in tables:
             call, count = way.kernel.library.calls[table.function], table.count
             threads = 1 if table.in_turn else min(wanted, count)
-            if threads == 1:
-                call(table.address, 0, count, addresses, own, *more)
-            else:
-                _in_parts(call, table, threads, addresses, own, *more)
-
-
-def _in_parts(call: Callable[..., None], table: Entries, threads: int, *arguments: Any) -> None:
-    """A table, parted between threads."""
-    count = table.count
-    share(
-        lambda k: call(table.address, count * k // threads, count * (k + 1) // threads, *arguments),
-        threads,
-    )
+            parts = [(count * k // threads, count * (k + 1) // threads) for k in range(threads)]
+            run(call, [[(table.address, *part, addresses, own, *more)] for part in parts])
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from gatelab.backends.cpu.jit import Kernel
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.plan import Plan
+from gatelab.backends.cpu.threads import run
 from gatelab.backends.cpu.weights import Sizes, collecting, measure_gradients, measure_weights, packing
 
 CHUNK_BYTES = 2**18
@@ -22,8 +22,8 @@ CHUNK_BYTES = 2**18
 CHUNK_ENTRIES = 128
 """Steps times members of a chunk in rows: with so many, reading and writing a weight gradient no longer counts."""
 
-TILE = {"rows": 32, "lanes": 1}
-"""Members of a tile at most: in rows enough to read a weight once for many, in lanes as few as can be."""
+TILE = {"rows": 32, "lanes": 2}
+"""Members of a tile at most: in rows enough to read a weight once for many, in lanes as many as share a number."""
 
 WORTH_A_THREAD = 1_000_000
 """Multiply-adds of a run from which a second thread takes less time than it costs to wake it."""
@@ -39,9 +39,8 @@ def tiles_of(layout: Layout, batch: int) -> int:
     """
     cores, members = os.cpu_count() or 1, layout.members(batch)
     most = TILE[layout.name]
-    if not layout.is_rows:
-        return -(-members // most)
-    count = max(-(-members // most), min(cores, members // 4), 1)
+    least = 4 if layout.is_rows else 1
+    count = max(-(-members // most), min(cores, members // least), 1)
     return -(-count // cores) * cores if count > cores else count
 
 
@@ -129,41 +128,31 @@ class Way:
             tables: of pointers, one for each replica.
             scratch: the address of `bytes` for each thread.
         """
-        replicas, tiles, call = len(tables), self.tiles, self.kernel.call
-        if threads == 1:
-            for table in tables:
-                call(table, self.numbers, self.time, self.batch, tiles, 0, tiles, scratch, self.chunk)
-            return
-
-        def take(worker: int) -> None:
-            """A share of the tiles of all replicas, each as near to the others' as can be."""
-            begin, end = replicas * tiles * worker // threads, replicas * tiles * (worker + 1) // threads
+        tiles, call = self.tiles, self.kernel.call
+        shares = []
+        for worker in range(threads):
+            # A share of the tiles of all replicas, each as near to the others' as can be.
+            begin, end = len(tables) * tiles * worker // threads, len(tables) * tiles * (worker + 1) // threads
             own = scratch + worker * self.bytes
-            for replica in range(begin // tiles, -(-end // tiles)):
-                first, last = max(begin - replica * tiles, 0), min(end - replica * tiles, tiles)
-                call(tables[replica], self.numbers, self.time, self.batch, tiles, first, last, own, self.chunk)
-
-        share(take, threads)
+            part = [
+                (
+                    table,
+                    self.numbers,
+                    self.time,
+                    self.batch,
+                    tiles,
+                    max(begin - first, 0),
+                    min(end - first, tiles),
+                    own,
+                    self.chunk,
+                )
+                for first, table in zip(range(0, len(tables) * tiles, tiles), tables, strict=True)
+                if first < end and first + tiles > begin
+            ]
+            shares.append(part)
+        run(call, shares)
 
 
 def lines(size: int) -> int:
     """So many bytes in whole cache lines."""
     return -(-size // LINE) * LINE
-
-
-_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
-"""A pool of threads by process and size: after a fork the child makes its own, since threads do not survive it."""
-
-
-def share(work: Callable[[int], None], workers: int) -> None:
-    """Calls `work` with 0, 1, ..., each in a thread of its own; the first in this one."""
-    if workers == 1:
-        work(0)
-        return
-    key = os.getpid(), workers
-    if key not in _POOLS:
-        _POOLS[key] = ThreadPoolExecutor(workers - 1, "gatelab")
-    others = [_POOLS[key].submit(work, worker) for worker in range(1, workers)]
-    work(0)
-    for other in others:
-        other.result()

@@ -6,6 +6,8 @@ member. `entries` is how many of these there are, and `step` how many vectors li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gatelab.backends.cpu.code import Code, Form
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.products import store_sums, widest
@@ -143,17 +145,55 @@ def _lanes_outer(form: Form, name: str) -> Code:
             added = [code.fma(a[k // ALIGNED], b[k % ALIGNED], sums[k]) for k in range(ALIGNED**2)]
             entry.following = (code.row(left, 1), code.row(right, 1), *added)
         corner = code.item("%matrix", code.add(code.multiply(rows.index, "%pitch"), columns.index))
-        totals = [code.total(vector) for vector in entry.following[2:]]
-        places = [
-            code.item(corner, code.add(code.multiply("%pitch", k // ALIGNED), k % ALIGNED)) for k in range(ALIGNED**2)
-        ]
+        rows_of_sums = _in_fours(code, _all_totals(code, entry.following[2:]))
+        places = [code.item(corner, code.multiply("%pitch", k)) for k in range(ALIGNED)]
+        four = f"<{ALIGNED} x {form.number}>"
         with code.when(adds):
-            for total, place in zip(totals, places, strict=True):
-                code.put(code.value(f"fadd {form.number} {code.number(place)}, {total}"), place)
+            for found, place in zip(rows_of_sums, places, strict=True):
+                before = code.value(f"load {four}, ptr {place}, align {form.bits // 8}")
+                after = code.value(f"fadd {four} {before}, {found}")
+                code.write(f"store {four} {after}, ptr {place}, align {form.bits // 8}")
         with code.when(code.value(f"xor i1 {adds}, true")):
-            for total, place in zip(totals, places, strict=True):
-                code.put(total, place)
+            for found, place in zip(rows_of_sums, places, strict=True):
+                code.write(f"store {four} {found}, ptr {place}, align {form.bits // 8}")
     return code
+
+
+def _all_totals(code: Code, vectors: Sequence[str]) -> list[str]:
+    """The sums over the lanes of many vectors, side by side in as few vectors as hold them.
+
+    Two vectors at a time are added half by half, so that one holds both; this costs a fifth of a sum for each.
+    """
+    lanes = code.form.lanes
+    found = []
+    for start in range(0, len(vectors), lanes):
+        rows, half = list(vectors[start : start + lanes]), lanes // 2
+        while half:
+            first = [lane if lane & half == 0 else lane - half + lanes for lane in range(lanes)]
+            second = [lane + half if lane & half == 0 else lane + lanes for lane in range(lanes)]
+            # Vectors whose numbers differ in this bit are joined, so that each sum ends in the lane of its number.
+            rows = [
+                code.binary("fadd", code.shuffle(a, b, first), code.shuffle(a, b, second))
+                for a, b in zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+            ]
+            half //= 2
+        found += rows
+    return found
+
+
+def _in_fours(code: Code, sums: list[str]) -> list[str]:
+    """Numbers that lie side by side in vectors, as vectors of four."""
+    form = code.form
+    if form.lanes == ALIGNED:
+        return sums
+    made = []
+    for k in range(ALIGNED):
+        at = k * ALIGNED
+        a = sums[at // form.lanes]
+        b = sums[min(at // form.lanes + 1, len(sums) - 1)]
+        order = ", ".join(f"i32 {at % form.lanes + j}" for j in range(ALIGNED))
+        made.append(code.value(f"shufflevector {form.vector} {a}, {form.vector} {b}, <{ALIGNED} x i32> <{order}>"))
+    return made
 
 
 def _totals(form: Form, name: str) -> Code:

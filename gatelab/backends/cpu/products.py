@@ -18,6 +18,9 @@ from gatelab.backends.cpu.layout import Layout
 
 SEGMENT_FIELDS = 3
 
+PAIR = 2
+"""In lanes, vectors of sequences that share each number."""
+
 PRODUCT = (
     ("ptr", "out"),
     ("i64", "out_step"),
@@ -61,14 +64,20 @@ def tallest(form: Form, vectors: int) -> int:
     return min(most, 6 if vectors > 1 else 12)
 
 
-def panels(blocks: int, form: Form) -> tuple[int, ...]:
-    """How blocks of a result are parted into panels, as even as can be; the kernel does the same.
+def height(form: Form, vectors: int, layout: Layout) -> int:
+    """Numbers in a block; in lanes the same for all, since weights are packed by it."""
+    return tallest(form, vectors) if layout.is_rows else (form.registers - 8) // PAIR
 
-    A panel of a single vector leaves the units that multiply idle, so the last but one gives way to it.
-    """
-    most = widest(form)
-    count = -(-blocks // most)
-    return tuple(blocks * (k + 1) // count - blocks * k // count for k in range(count))
+
+def parts(count: int, most: int) -> tuple[int, ...]:
+    """A count in parts as even as can be, as the kernels part it."""
+    number = -(-count // most)
+    return tuple(count * (k + 1) // number - count * k // number for k in range(number))
+
+
+def panels(blocks: int, form: Form) -> tuple[int, ...]:
+    """The vectors of each panel of weights in rows."""
+    return parts(blocks, widest(form))
 
 
 def unroll(form: Form) -> int:
@@ -83,11 +92,8 @@ def padded_depth(width: int, form: Form) -> int:
 
 def product_functions(form: Form, layout: Layout, prefix: str) -> list[Code]:
     """The function `product`, and one for each block that it calls."""
-    sizes = (
-        [Block(a, v) for v in range(1, widest(form) + 1) for a in range(1, tallest(form, v) + 1)]
-        if layout.is_rows
-        else [Block(a, 1) for a in range(1, tallest(form, 1) + 1)]
-    )
+    most = widest(form) if layout.is_rows else PAIR
+    sizes = [Block(a, v) for v in range(1, most + 1) for a in range(1, height(form, v, layout) + 1)]
     write = _rows_block if layout.is_rows else _lanes_block
     blocks = {size: write(form, size, f"{prefix}block.{size.numbers}.{size.vectors}") for size in sizes}
     whole = (_rows_product if layout.is_rows else _lanes_product)(form, f"{prefix}product", blocks)
@@ -134,18 +140,18 @@ def _rows_block(form: Form, size: Block, name: str) -> Code:
 
 
 def _lanes_block(form: Form, size: Block, name: str) -> Code:
-    """Some units of the result, for as many sequences as a vector has lanes."""
+    """Some units of the result, for as many sequences as the vectors have lanes."""
     code = Code(form, name, BLOCK, internal=True)
-    sums = _Sums(code, size, lambda a, v: code.row("%out", code.multiply("%out_step", a)))
+    sums = _Sums(code, size, lambda a, v: code.row(code.row("%out", code.multiply("%out_step", a)), v))
     with code.loop("%count", carried=[("ptr", "%weights"), *sums.carried(zeros=True)]) as segments:
         begin, step, units = _segment(code, segments.index)
         weights, *found = segments.carried
         operand = code.row(begin, "%member")
         with code.loop(units, carried=[("ptr", operand), *carry(form, (weights, *found))]) as inside:
             place, weights, *found = inside.carried
-            numbers = [code.spread(code.item(weights, code.multiply("%depth", a))) for a in range(size.numbers)]
-            found = sums.add(found, numbers, [code.load(place)], 0)
-            inside.following = (code.row(place, step), code.item(weights, 1), *found)
+            numbers = [code.spread(code.item(weights, a)) for a in range(size.numbers)]
+            found = sums.add(found, numbers, [code.load(code.row(place, v)) for v in range(size.vectors)], 0)
+            inside.following = (code.row(place, step), code.item(weights, size.numbers), *found)
         segments.following = inside.following[1:]
     sums.put(segments.following[1:])
     return code
@@ -241,16 +247,31 @@ def _rows_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
 
 
 def _lanes_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
-    """All units of the result, for one vector of sequences after the other."""
+    """All units of the result, for some vectors of sequences after the other."""
     code = Code(form, name, PRODUCT)
-    calls = {size.numbers: block for size, block in blocks.items()}
-    with code.loop("%members") as member:
-        out = code.row("%out", member.index)
-        _parted(code, "%blocks", calls, lambda unit: [
-            ("ptr", code.row(out, code.multiply("%out_step", unit))), ("i64", "%out_step"), ("ptr", "%segments"),
-            ("i64", "%count"), ("i64", member.index),
-            ("ptr", code.item("%weights", code.multiply("%depth", unit))), ("i64", "%depth"), ("i64", "%adds"),
-        ])  # fmt: skip
+    pairs = code.whole("sdiv", code.add("%members", PAIR - 1), PAIR)
+    with code.loop(pairs) as pair:
+        member = code.multiply(pair.index, PAIR)
+        left = code.whole("sub", "%members", member)
+        out = code.row("%out", member)
+        for v in range(1, PAIR + 1):
+            there = code.value(f"icmp {'eq' if v < PAIR else 'sge'} i64 {left}, {v}")
+            with code.when(there):
+                calls = {size.numbers: block for size, block in blocks.items() if size.vectors == v}
+
+                def arguments(unit: str) -> list[tuple[str, str]]:
+                    return [
+                        ("ptr", code.row(out, code.multiply("%out_step", unit))),
+                        ("i64", "%out_step"),
+                        ("ptr", "%segments"),
+                        ("i64", "%count"),
+                        ("i64", member),
+                        ("ptr", code.item("%weights", code.multiply("%depth", unit))),
+                        ("i64", "%depth"),
+                        ("i64", "%adds"),
+                    ]
+
+                _parted(code, "%blocks", calls, arguments)
     return code
 
 

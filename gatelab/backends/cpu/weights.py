@@ -13,7 +13,7 @@ from gatelab.backends.cpu.code import Form
 from gatelab.backends.cpu.jit import Kernel
 from gatelab.backends.cpu.outers import pitch_of, rows_of
 from gatelab.backends.cpu.plan import Group, Plan
-from gatelab.backends.cpu.products import padded_depth, panels
+from gatelab.backends.cpu.products import PAIR, height, padded_depth, panels, parts
 from gatelab.language.expressions import Product
 
 Sizes = tuple[tuple[str, int], ...]
@@ -164,25 +164,33 @@ def _pack_lanes(
     size: Mapping[str, int],
     found: Mapping[str, int],
 ) -> None:
-    """(unit of the result, segment, unit of the operand)."""
+    """Parts of some units each: (segment, unit of the operand, unit of the result)."""
     depth, begin = found[f"depth.{group.name}"], found[f"weights.{group.name}"]
+    where: list[tuple[int, int, int]] = []  # For each unit of the result: its part, where its numbers begin, units.
+    for part, count in enumerate(parts(found[f"targets.{group.name}"], height(form, PAIR, plan.layout))):
+        where += [(part, begin + k, count) for k in range(count)]
+        begin += count * depth
+    unit = 0
     for (_, symbol), products in zip(group.targets, group.products, strict=True):
-        start = begin
-        for product, (_, operand) in zip(products, group.segments, strict=True):
-            row_step, column_step = _steps(plan, product, size)
-            entry = _row(
-                outside=0,
-                inside=start,
-                rows=size[operand],
-                row_step=column_step,
-                columns=size[symbol],
-                column_step=row_step,
-                padded=0,
-                step=depth,
-            )
-            tables["pack.straight"].append((product.matrix, entry))
-            start += size[operand]
-        begin += size[symbol] * depth
+        own = where[unit : unit + size[symbol]]
+        for part in dict.fromkeys(part for part, _, _ in own):
+            first = next(k for k, (other, _, _) in enumerate(own) if other == part)
+            _, start, count = own[first]
+            for product, (_, operand) in zip(products, group.segments, strict=True):
+                row_step, column_step = _steps(plan, product, size)
+                entry = _row(
+                    outside=first * row_step,
+                    inside=start,
+                    rows=sum(other == part for other, _, _ in own),
+                    row_step=row_step,
+                    columns=size[operand],
+                    column_step=column_step,
+                    padded=0,
+                    step=count,
+                )
+                tables["pack.straight"].append((product.matrix, entry))
+                start += size[operand] * count
+        unit += size[symbol]
 
 
 def _pack_vector(tables: dict[str, list[tuple[str, list[int]]]], plan: Plan, name: str, width: int, begin: int) -> None:
