@@ -16,7 +16,7 @@ from gatelab.testing import CHECKS, ConformanceError, Subject, check_cell
 
 @pytest.mark.parametrize("name", gl.cells())
 def test_every_cell_of_the_catalogue(name):
-    worst = check_cell(name)
+    worst = check_cell(name, "eager")
     assert worst.keys() == CHECKS.keys()
 
 
@@ -24,7 +24,7 @@ def test_every_cell_of_the_catalogue(name):
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_cells(lines, data):
-    check_cell(data.draw(cells(lines)))
+    check_cell(data.draw(cells(lines)), "eager")
 
 
 PLAIN = ["h = step(W @ x)", "h = W @ x", "h = b", "h = 1", "h = h", "h = W @ x + R @ h", "c = c\nh = 2 * c",
@@ -33,7 +33,7 @@ PLAIN = ["h = step(W @ x)", "h = W @ x", "h = b", "h = 1", "h = h", "h = W @ x +
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_cells_with_next_to_nothing_in_them(text):
-    check_cell(gl.Cell(text))
+    check_cell(gl.Cell(text), "eager")
 
 
 class Scaled(torch.autograd.Function):

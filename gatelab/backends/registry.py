@@ -11,27 +11,27 @@ from gatelab.errors import OptionError, nearest
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (eager.BACKEND, cpu.BACKEND, library.BACKEND)}
 
-ORDER = ("torch", "eager")
+ORDER = ("torch", "cpu", "eager")
 """What `auto` tries, one after the other: the first that can do a run does it, and `torch` only where it is faster."""
 
 
-def pick(asked: Run) -> tuple[Backend, dict[str, str]]:
-    """The backend that `auto` takes for a run, and why not those that come before it."""
-    against: dict[str, str] = {}
-    for name in ORDER:
-        reason = BACKENDS[name].why_not(asked)
-        if name == "torch" and reason is None and not library.is_faster(asked):
-            reason = "it was nowhere measured to be faster there"
-        if reason is None:
-            return BACKENDS[name], against
-        against[name] = reason
-    raise AssertionError("eager can do everything")
+def pick(asked: Run) -> Backend:
+    """The backend that `auto` takes for a run."""
+    found = (BACKENDS[name] for name in ORDER if name != "torch" or library.is_faster(asked))
+    return next(backend for backend in found if backend.why_not(asked) is None)
+
+
+def against(asked: Run, chosen: Backend) -> dict[str, str]:
+    """Why not the backends that come before the chosen one."""
+    before = ORDER[: ORDER.index(chosen.name)]
+    reasons = {name: BACKENDS[name].why_not(asked) for name in before}
+    return {name: reason or "it was nowhere measured to be faster there" for name, reason in reasons.items()}
 
 
 AUTO = Backend(
     name="auto",
     about="the first that can, of: " + ", ".join(ORDER),
-    run=lambda asked: pick(asked)[0].run(asked),
+    run=lambda asked: pick(asked).run(asked),
 )
 
 
@@ -69,9 +69,9 @@ def explain(wanted: str | Backend, asked: Run) -> str:
     """Which backend does a run, why, and what would change it."""
     chosen = choose(wanted)
     if chosen is AUTO:
-        chosen, against = pick(asked)
+        chosen = pick(asked)
         why = f"auto takes the first that can, of {', '.join(ORDER)}"
-        more = [f"Not {name}: {reason}." for name, reason in against.items()]
+        more = [f"Not {name}: {reason}." for name, reason in against(asked, chosen).items()]
     else:
         why = "it was given" if isinstance(wanted, Backend) else f"backend='{wanted}' was asked for"
         reason = chosen.why_not(asked)

@@ -328,4 +328,5 @@ class Code:
         arguments = ", ".join(f"{kind} %{name}" for kind, name in self.arguments)
         linkage = "internal " if self.internal else ""
         body = "\n".join(["entry:", *self.opening, *self.lines, "  ret void"])
-        return f"define {linkage}void @{self.name}({arguments}) #0 {{\n{body}\n}}\n"
+        apart = " noinline" if self.internal else ""
+        return f"define {linkage}void @{self.name}({arguments}){apart} #0 {{\n{body}\n}}\n"

@@ -61,7 +61,7 @@ def widest(form: Form) -> int:
 def tallest(form: Form, vectors: int) -> int:
     """Numbers in a block with so many vectors: registers are left for the vectors and one spread number."""
     most = (form.registers - 8) // vectors if form.registers >= 32 else (form.registers - 4) // vectors
-    return min(most, 6 if vectors > 1 else 12)
+    return min(most, 6 if vectors > 1 else 8)
 
 
 def height(form: Form, vectors: int, layout: Layout) -> int:
