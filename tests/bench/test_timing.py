@@ -17,16 +17,16 @@ def test_everything_is_measured_and_a_failure_has_a_reason():
     )
     assert slow.count >= FEWEST and slow.median >= 10 and slow.low <= slow.median <= slow.high
     assert (broken.median, broken.count, broken.why_not) == (None, 0, "no such thing")
-    assert FEWEST <= quick.count == len(calls) - 2 and quick.first is not None
+    assert FEWEST <= quick.count <= len(calls) - 2 and quick.first is not None
 
 
 def test_turns_are_spread_over_the_whole():
     order = []
 
     def step(name):
-        return lambda: (order.append(name), time.sleep(0.006))
+        return lambda: (order.append(name), time.sleep(0.07))
 
-    take_turns({"a": step("a"), "b": step("b")}, seconds=0.12)
+    take_turns({"a": step("a"), "b": step("b")}, seconds=0.6)
     warm_up, rest = order[:4], order[4:]
     assert warm_up == ["a", "a", "b", "b"]
     assert rest[:2] == ["a", "b"]
