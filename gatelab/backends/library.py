@@ -55,7 +55,7 @@ class Range:
 
 
 FASTER: tuple[Range, ...] = ()
-"""Where it has been measured to be the fastest; `auto` takes it there. On a CPU it is nowhere, a GPU is not measured."""
+"""Where it has been measured to be the fastest; `auto` takes it there. On CPUs it is nowhere; GPUs are not measured."""
 
 
 def is_faster(asked: Run) -> bool:

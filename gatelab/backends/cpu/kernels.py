@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from gatelab.backends.cpu.weights import Entries, Sizes
 ROWS_FROM = 12
 """Units of the widest vector from which the layout `rows` is faster; see docs/design/0003."""
 
-MUCH = 2**20
+MUCH = 2**19
 """Bytes from which several threads pack weights or collect gradients."""
 
 
@@ -326,18 +327,29 @@ def _in_order(
         start: where those of the first replica lie in the order of kernels.
         step: bytes from there to the next replica.
     """
+    calls = way.kernel.library.calls
+    if replicas > 1:
+        first = np.array([value.data_ptr() for value in values], np.int64)
+        apart = np.array([value.nbytes // replicas for value in values], np.int64)
+        rows = first + np.arange(replicas)[:, None] * apart
+        begin, stride = rows.ctypes.data, rows.strides[0]
+        threads = min(torch.get_num_threads(), 1 + replicas * step // MUCH)
+        for table in tables:
+            jobs = [
+                (table.address, 0, table.count, begin + r * stride, start + r * step, *more) for r in range(replicas)
+            ]
+            run(
+                calls[table.function],
+                [jobs[replicas * k // threads : replicas * (k + 1) // threads] for k in range(threads)],
+            )
+        return
     addresses = (ctypes.c_int64 * max(1, len(values)))(*(value.data_ptr() for value in values))
     wanted = min(torch.get_num_threads(), 1 + step // MUCH)
-    for replica in range(replicas):
-        if replica:
-            for k, value in enumerate(values):
-                addresses[k] += value.nbytes // replicas
-        own = start + replica * step
-        for table in tables:
-            call, count = way.kernel.library.calls[table.function], table.count
-            threads = 1 if table.in_turn else min(wanted, count)
-            parts = [(count * k // threads, count * (k + 1) // threads) for k in range(threads)]
-            run(call, [[(table.address, *part, addresses, own, *more)] for part in parts])
+    for table in tables:
+        count = table.count
+        threads = 1 if table.in_turn else min(wanted, count)
+        parts = [(count * k // threads, count * (k + 1) // threads) for k in range(threads)]
+        run(calls[table.function], [[(table.address, *part, addresses, start, *more)] for part in parts])
 
 
 @dataclass(frozen=True)
