@@ -10,7 +10,6 @@ from torch import Tensor
 
 from gatelab.backends.base import Run
 from gatelab.language.cell import Cell
-from gatelab.language.expressions import Name
 
 NUMBERS = (torch.float32, torch.float64)
 STRIDED = torch.strided
@@ -29,8 +28,6 @@ def why_not(asked: Run) -> str | None:
         return _of_kinds(x)
     if len(shape) not in (3, 4) or shape[-1] != sizes[cell.width("x")]:
         return "x has not the axes time, batch and unit, or not the width of the cell"
-    if late := _input_as_state(cell):
-        return f"the state {late} is the input of the step before, of which kernels have a wrong gradient so far"
     if len(asked.state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
         return "there is not one tensor for each state"
     if not _lies_well(x, dtype):
@@ -84,13 +81,6 @@ def _around(asked: Run) -> Iterator[tuple[str, Tensor, torch.dtype, tuple[int, .
     for name, share in asked.zoneout.items():
         if isinstance(share, Tensor):
             yield f"the zoneout of {name}", share, dtype, (time, *batch, sizes[cell.width(name)])
-
-
-@lru_cache(maxsize=1024)
-def _input_as_state(cell: Cell) -> str:
-    """A state that takes on the input as it is; "" if there is none."""
-    inputs = {line.name for line in cell.lines if isinstance(line.expression, Name) and line.expression.role == "input"}
-    return next((state for state in cell.states if state in inputs), "")
 
 
 @lru_cache(maxsize=1024)
