@@ -18,8 +18,9 @@ from gatelab.nn.function import states_in_products
 from gatelab.testing import CHECKS, Sizes, Subject, check_against_eager, check_cell
 
 DOUBLE = torch.float64
-FEW = ("lstm", "f", "gru_original", "layer_norm_lstm", "lstm_projected", "scrn", "slstm", "unicornn")
-"""Cells with one phase and several, a projection, reductions, products before and after the loop, none at all."""
+FEW = ("lstm", "f", "gru_original", "layer_norm_lstm", "lstm_projected", "scrn", "slstm", "unicornn", "qrnn")
+"""Cells with one phase and several, a projection, reductions, products before and after the loop, none at all, and one
+that carries its input."""
 
 
 @pytest.mark.parametrize("name", FEW)

@@ -490,7 +490,8 @@ class _Draft:
         made = [Line(whole, Apply("add", tuple(products)))]
         self.widths[whole] = self.widths[root.name]
         value: Expression = Name(whole, "current")
-        for k, other_value in enumerate(rest):
+        for k, found in enumerate(rest):
+            other_value = transform(found, self._arrived) if part == "after" else found
             name = root.name if k == len(rest) - 1 else parts.pop()
             made.append(Line(name, Apply("add", (value, other_value))))
             value = Name(name, "current")
