@@ -250,13 +250,18 @@ def _address(code: Code, parameter: str) -> str:
 PACK = (("ptr", "table"), ("i64", "first"), ("i64", "last"), ("ptr", "addresses"), ("ptr", "packed"))
 
 
+def _pack_entry(code: Code, index: str) -> tuple[dict[str, str], str, str]:
+    """A row of the table, and where its numbers come from and go."""
+    field = _table(code, PACK_FIELDS, index)
+    source = code.item(_address(code, field["parameter"]), field["outside"])
+    return field, source, code.item("%packed", field["inside"])
+
+
 def _pack_straight(form: Form, name: str) -> Code:
     """Matrices whose rows of a column lie one behind the other; at most a vector of rows each."""
     code = Code(form, name, PACK)
     with code.loop("%last", start="%first") as entry:
-        field = _table(code, PACK_FIELDS, entry.index)
-        source = code.item(_address(code, field["parameter"]), field["outside"])
-        target = code.item("%packed", field["inside"])
+        field, source, target = _pack_entry(code, entry.index)
         truths = code.lanes_below(field["rows"])
         with code.loop(field["columns"]) as column:
             value = code.load_some(code.item(source, code.multiply(column.index, field["column_step"])), truths)
@@ -271,9 +276,7 @@ def _pack_turned(form: Form, name: str) -> Code:
     """Matrices whose columns of a row lie one behind the other; at most a vector of rows each."""
     code = Code(form, name, PACK)
     with code.loop("%last", start="%first") as entry:
-        field = _table(code, PACK_FIELDS, entry.index)
-        source = code.item(_address(code, field["parameter"]), field["outside"])
-        target = code.item("%packed", field["inside"])
+        field, source, target = _pack_entry(code, entry.index)
         with code.loop(field["padded"], step=form.lanes) as column:
             left = code.whole("sub", field["columns"], column.index)
             rows = []
@@ -295,9 +298,7 @@ def _pack_numbers(form: Form, name: str) -> Code:
     """Matrices, number by number."""
     code = Code(form, name, PACK)
     with code.loop("%last", start="%first") as entry:
-        field = _table(code, PACK_FIELDS, entry.index)
-        source = code.item(_address(code, field["parameter"]), field["outside"])
-        target = code.item("%packed", field["inside"])
+        field, source, target = _pack_entry(code, entry.index)
         with code.loop(field["columns"]) as column, code.loop(field["rows"]) as row:
             begin = code.multiply(column.index, field["column_step"])
             value = code.number(code.item(source, code.add(begin, code.multiply(row.index, field["row_step"]))))

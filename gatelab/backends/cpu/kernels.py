@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,17 @@ class Shape:
 
 def shape_of(asked: Run, host: Host) -> Shape:
     """The shape of a run; of one that is traced too, whose sizes may be symbols."""
-    return _shape_of(
+    return _shape_of(*_facts(asked, host))
+
+
+def _ready(asked: Run, host: Host) -> Shape:
+    """The shape of a run, found again if there was one like it."""
+    return _known_shape(*_facts(asked, host))
+
+
+def _facts(asked: Run, host: Host) -> tuple[Any, ...]:
+    """What `_shape_of` is asked with."""
+    return (
         Same(asked.cell),
         tuple(asked.sizes.items()),
         tuple(asked.parameters),
@@ -143,23 +154,6 @@ def _shape_of(
 
 
 _known_shape = lru_cache(maxsize=4096)(_shape_of)
-
-
-def _ready(asked: Run, host: Host) -> Shape:
-    """The shape of a run, found again if there was one like it."""
-    x = asked.x
-    return _known_shape(
-        Same(asked.cell),
-        tuple(asked.sizes.items()),
-        tuple(asked.parameters),
-        x.shape,
-        x.element_size(),
-        tuple(asked.masks),
-        asked.resets is not None,
-        asked.alive is not None,
-        tuple(asked.zoneout),
-        host,
-    )
 
 
 def is_rows(sizes: Sizes, batch: int, lanes: int) -> bool:
