@@ -6,7 +6,8 @@ T time, R replicas, B batch, I input, W the width of a vector. The axis R is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +16,10 @@ from torch.autograd import forward_ad
 
 from gatelab.language.cell import Cell
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class Run:
+
+class Run(NamedTuple):
     """One cell, forwards over one batch of sequences.
 
     Attributes:
@@ -42,8 +44,13 @@ class Run:
     fresh: tuple[Tensor | None, ...] = ()
     resets: Tensor | None = None
     alive: Tensor | None = None
-    masks: Mapping[str, Tensor] = field(default_factory=dict)
-    zoneout: Mapping[str, Tensor | float] = field(default_factory=dict)
+    masks: Mapping[str, Tensor] = NOTHING
+    zoneout: Mapping[str, Tensor | float] = NOTHING
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing happens around the steps."""
+        return self.resets is None and self.alive is None and not (self.fresh or self.masks or self.zoneout)
 
 
 class Form(NamedTuple):
@@ -66,21 +73,23 @@ class Form(NamedTuple):
     zoneout: Mapping[str, float | None]
 
 
-def take_apart(asked: Run) -> tuple[Form, tuple[Tensor | None, ...]]:
-    """The form of a run, and its tensors: x, states, fresh ones, parameters; then what has no gradient: resets,
-    alive, masks, zoneout."""
-    shares = {name: None if isinstance(share, Tensor) else share for name, share in asked.zoneout.items()}
-    form = Form(
+def form_of(asked: Run) -> Form:
+    """What is left of a run without its tensors."""
+    return Form(
         asked.cell,
         asked.sizes,
         tuple(asked.parameters),
         len(asked.state),
         len(asked.fresh),
         tuple(asked.masks),
-        shares,
+        {name: None if isinstance(share, Tensor) else share for name, share in asked.zoneout.items()},
     )
-    drawn = [share for share in asked.zoneout.values() if isinstance(share, Tensor)]
-    return form, (
+
+
+def tensors_of(asked: Run) -> tuple[Tensor | None, ...]:
+    """Its tensors: x, states, fresh ones, parameters; then what has no gradient: resets, alive, masks, zoneout."""
+    drawn = [share for share in asked.zoneout.values() if isinstance(share, Tensor)] if asked.zoneout else ()
+    return (
         asked.x,
         *asked.state,
         *asked.fresh,
@@ -93,7 +102,7 @@ def take_apart(asked: Run) -> tuple[Form, tuple[Tensor | None, ...]]:
 
 
 def put_together(form: Form, tensors: Sequence[Any]) -> Run:
-    """The run that `take_apart` took apart, with these tensors."""
+    """The run of a form, with tensors in the order of `tensors_of`."""
     x, *rest = tensors
     fresh = form.states + form.fresh
     flags = fresh + len(form.parameters)
@@ -113,8 +122,7 @@ def put_together(form: Form, tensors: Sequence[Any]) -> Run:
     )
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What comes of a run.
 
     Attributes:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from gatelab.bench.conditions import Conditions
+from gatelab.bench.losses import Loss
 from gatelab.bench.sizes import Size, fit_size
 from gatelab.bench.timing import Timing, Watch, take_turns
 from gatelab.bench.torch_steps import recurrent_step
 from gatelab.bench.verdicts import Verdict, judge, judge_ratio
-from gatelab.bench.work import multiply_adds
+from gatelab.bench.work import Work, work
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
 
@@ -21,26 +22,53 @@ SHARE = 0.04
 
 
 @dataclass(frozen=True)
+class Per:
+    """What the time of a step is divided by, before it is held against that of lstm.
+
+    Attributes:
+        what: one of them.
+        amount: how many there are in a step.
+        ceiling: which field of a size says how much longer than lstm's it may take; empty where nothing is asked.
+    """
+
+    what: str
+    amount: Callable[[Work], int]
+    ceiling: str = ""
+
+
+PER = (
+    Per("a multiply-add", lambda work: work.multiply_adds, "cells"),
+    Per("a step", lambda work: 1),
+    Per("a byte kept", lambda work: work.kept),
+)
+"""Only the first is judged. It means little where elementwise work takes the time, as in a cell that has no product in
+the loop: there the other two say more."""
+
+
+@dataclass(frozen=True)
 class CellRow:
-    """A cell at a size.
+    """A cell at a size, with one loss, and the other that took turns with it: itself in eager, or lstm.
 
     Attributes:
         cell: its name.
         at: the size.
-        multiply_adds: of one way forth.
-        timings: of our step, and of the other that took turns with it.
-        verdict: eager's time over ours; or the time a multiply-add takes, over that in lstm. There is no such ratio
-            for a cell without matrices.
+        loss: by name.
+        timings: of a step of both.
+        work: in a step of both.
+        ratios: eager's time over ours; or our time over lstm's, one for each of `PER`.
     """
 
     cell: str
     at: str
-    multiply_adds: int
+    loss: str
     timings: tuple[Timing, Timing]
-    verdict: Verdict
+    work: tuple[Work, Work]
+    ratios: tuple[Verdict, ...]
 
 
-def measure_cells(cells: Sequence[str], size: Size, conditions: Conditions, watch: Watch) -> tuple[CellRow, ...]:
+def measure_cells(
+    cells: Sequence[str], size: Size, loss: Loss, conditions: Conditions, watch: Watch
+) -> tuple[CellRow, ...]:
     """A row a cell."""
     measure = _beside_eager if size.is_small else _beside_lstm
     rows = []
@@ -48,35 +76,42 @@ def measure_cells(cells: Sequence[str], size: Size, conditions: Conditions, watc
         torch.manual_seed(0)
         for number, name in enumerate(cells):
             watch(name, number / len(cells))
-            rows.append(measure(find_cell(name), size, conditions))
+            rows.append(measure(find_cell(name), size, loss, conditions))
     return tuple(rows)
 
 
-def _beside_eager(cell: Cell, size: Size, conditions: Conditions) -> CellRow:
-    ours, eager = _turns(cell, "eager", cell, "eager", size, conditions)
-    verdict = judge_ratio(eager, ours, size.name, at_least=size.eager)
-    return CellRow(cell.name, size.name, multiply_adds(cell, fit_size(size, cell)), (ours, eager), verdict)
+def _beside_eager(cell: Cell, size: Size, loss: Loss, conditions: Conditions) -> CellRow:
+    ours, eager = _turns(cell, "eager", cell, "eager", size, loss, conditions)
+    own = work(cell, fit_size(size, cell))
+    verdict = judge_ratio(eager, ours, size.name, loss=loss.name, at_least=size.eager)
+    return CellRow(cell.name, size.name, loss.name, (ours, eager), (own, own), (verdict,))
 
 
-def _beside_lstm(cell: Cell, size: Size, conditions: Conditions) -> CellRow:
+def _beside_lstm(cell: Cell, size: Size, loss: Loss, conditions: Conditions) -> CellRow:
     lstm = find_cell("lstm")
-    ours, beside = _turns(cell, "lstm beside it", lstm, conditions.backend, size, conditions)
-    own, lstms = (multiply_adds(each, fit_size(size, each)) for each in (cell, lstm))
-    name = f"{cell.name} / lstm, a multiply-add"
-    if own:
-        verdict = judge_ratio(ours, beside, size.name, name=name, times=lstms / own, at_most=size.cells)
-    else:
-        verdict = judge(name, size.name, None, why_not=f"{cell.name} has no matrices")
-    return CellRow(cell.name, size.name, own, (ours, beside), verdict)
+    timings = _turns(cell, "lstm beside it", lstm, conditions.backend, size, loss, conditions)
+    own, lstms = (work(each, fit_size(size, each)) for each in (cell, lstm))
+    ratios = tuple(_over_lstm(per, timings, (own, lstms), size, loss) for per in PER)
+    return CellRow(cell.name, size.name, loss.name, timings, (own, lstms), ratios)
+
+
+def _over_lstm(per: Per, timings: tuple[Timing, Timing], works: tuple[Work, Work], size: Size, loss: Loss) -> Verdict:
+    ours, beside = timings
+    own, lstms = map(per.amount, works)
+    name = f"{ours.name} / lstm, {per.what}"
+    at_most = getattr(size, per.ceiling) if per.ceiling else None
+    if not own:
+        return judge(name, size.name, None, loss=loss.name, why_not=f"{ours.name} has no matrices")
+    return judge_ratio(ours, beside, size.name, name=name, loss=loss.name, times=lstms / own, at_most=at_most)
 
 
 def _turns(
-    cell: Cell, beside: str, other: Cell, backend: str, size: Size, conditions: Conditions
+    cell: Cell, beside: str, other: Cell, backend: str, size: Size, loss: Loss, conditions: Conditions
 ) -> tuple[Timing, Timing]:
     """Our step of a cell, taking turns with another step that is called `beside`."""
     steps = {
-        cell.name: recurrent_step(cell, size, conditions.backend),
-        beside: recurrent_step(other, size, backend),
+        cell.name: recurrent_step(cell, size, loss, conditions.backend),
+        beside: recurrent_step(other, size, loss, backend),
     }
     ours, others = take_turns(steps, SHARE * conditions.seconds)
     return ours, others

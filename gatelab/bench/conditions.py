@@ -12,7 +12,7 @@ class Conditions:
     Attributes:
         backend: the name of ours.
         threads: of torch, and cores for everyone.
-        seconds: for a size, divided among all that takes turns there.
+        seconds: for a size, divided among the losses and all that takes turns there.
     """
 
     backend: str

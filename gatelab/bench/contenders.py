@@ -13,6 +13,7 @@ from torch import nn
 from gatelab.backends.base import Backend
 from gatelab.bench.jax_steps import forget_only, lstm, scan_step
 from gatelab.bench.keras_steps import keras_step
+from gatelab.bench.losses import Loss
 from gatelab.bench.sizes import Size
 from gatelab.bench.timing import Step, clock, reason
 from gatelab.bench.torch_steps import recurrent_step, training_step
@@ -30,13 +31,13 @@ class Contender:
 
     Attributes:
         name: what tables call it.
-        make: its training step at a size; see `training_step` for what that is.
+        make: its training step at a size, with a loss; see `training_step` for what that is.
         needs: a package that may not be installed.
         loops: whether it goes through time in Python, and may be too slow to be measured.
     """
 
     name: str
-    make: Callable[[Size], Step]
+    make: Callable[[Size, Loss], Step]
     needs: str = ""
     loops: bool = False
 
@@ -44,7 +45,7 @@ class Contender:
 def own_contenders(backend: str | Backend) -> tuple[Contender, ...]:
     """Ours on a backend, and what they are held against everywhere."""
     return (
-        Contender("nn.LSTM", lambda size: training_step(nn.LSTM(size.I, size.H), size)),
+        Contender("nn.LSTM", lambda size, loss: training_step(nn.LSTM(size.I, size.H), size, loss)),
         *(
             Contender(name + ending, partial(_recurrent, name, on))
             for name in ("lstm", "f")
@@ -53,12 +54,12 @@ def own_contenders(backend: str | Backend) -> tuple[Contender, ...]:
     )
 
 
-def _recurrent(name: str, backend: str | Backend, size: Size) -> Step:
-    return recurrent_step(find_cell(name), size, backend)
+def _recurrent(name: str, backend: str | Backend, size: Size, loss: Loss) -> Step:
+    return recurrent_step(find_cell(name), size, loss, backend)
 
 
-def _torchrecurrent(name: str, size: Size) -> Step:
-    return training_step(getattr(import_module("torchrecurrent"), name)(size.I, size.H), size)
+def _torchrecurrent(name: str, size: Size, loss: Loss) -> Step:
+    return training_step(getattr(import_module("torchrecurrent"), name)(size.I, size.H), size, loss)
 
 
 PEERS = (
@@ -71,20 +72,23 @@ PEERS = (
 """torchrecurrent has no plain LSTM; its JANET is our `f` with one number more."""
 
 
-def make_step(contender: Contender, size: Size) -> tuple[Step | None, str]:
+def make_step(contender: Contender, size: Size, loss: Loss) -> tuple[Step | None, str]:
     """The training step of a contender, or why there is none."""
     if contender.needs and find_spec(contender.needs) is None:
         return None, f"{contender.needs} is not installed"
     try:
-        if contender.loops and (expected := _foretell(contender, size)) > PATIENCE:
+        if contender.loops and (expected := _foretell(contender, size, loss)) > PATIENCE:
             return None, f"about {expected / 1e3:.0f} s a step"
-        return contender.make(size), ""
+        return contender.make(size, loss), ""
     except Exception as error:  # Of a stranger's layer anything can be expected, and the others are still measured.
         return None, reason(error)
 
 
-def _foretell(contender: Contender, size: Size) -> float:
-    """How long a step will take, from shorter sequences; in ms."""
-    step = contender.make(replace(size, T=max(1, size.T // SHORTER)))
+def _foretell(contender: Contender, size: Size, loss: Loss) -> float:
+    """How long a step will take, from shorter sequences; in ms.
+
+    With the loss on the last output it may take longer, by the subnormal numbers that only long sequences have.
+    """
+    step = contender.make(replace(size, T=max(1, size.T // SHORTER)), loss)
     clock(step)
     return clock(step) * size.T / max(1, size.T // SHORTER)

@@ -12,6 +12,7 @@ import torch
 from gatelab.bench.apart import ApartError, run_apart
 from gatelab.bench.conditions import Conditions
 from gatelab.bench.findings import Finding, Findings
+from gatelab.bench.losses import ALL
 from gatelab.bench.sizes import SIZES, Size
 from gatelab.bench.timing import Watch, clock
 from gatelab.bench.torch_steps import recurrent_step, training_step
@@ -78,7 +79,7 @@ def first_steps(backend: str, threads: int) -> dict[str, float]:
     """Seconds that first steps take beyond later ones, in this process, which should have done nothing before."""
     torch.set_num_threads(threads)
     size = SIZES["digits"]
-    training_step(torch.nn.LSTM(size.I, size.H), size)()
+    training_step(torch.nn.LSTM(size.I, size.H), size, ALL)()
     began = time.perf_counter()
     new = new_cell()
     reading = time.perf_counter() - began
@@ -101,7 +102,7 @@ def new_cell() -> Cell:
 
 def _beyond_later(cell: Cell, size: Size, backend: str) -> float:
     began = time.perf_counter()
-    step = recurrent_step(cell, size, backend)
+    step = recurrent_step(cell, size, ALL, backend)
     step()
     first = time.perf_counter() - began
     return max(0.0, first - median(clock(step) for _ in range(LATER)) / 1e3)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from gatelab.bench.losses import Loss
 from gatelab.bench.sizes import Size
 from gatelab.bench.timing import Step
 
@@ -35,7 +36,7 @@ def forget_only(jax: Any, states: Any, sums: Any) -> tuple[tuple[Any, ...], Any]
     return (c,), c
 
 
-def scan_step(cell: Cell, states: int, gates: int, size: Size) -> Step:
+def scan_step(cell: Cell, states: int, gates: int, size: Size, loss: Loss) -> Step:
     """The training step of a cell whose first state is the one in its products."""
     jax = import_module("jax")
     jnp = jax.numpy
@@ -49,16 +50,16 @@ def scan_step(cell: Cell, states: int, gates: int, size: Size) -> Step:
         )
     }
     x = jnp.asarray(torch.randn(size.T, size.B, size.I).numpy())
-    weights = jnp.asarray(torch.randn(size.T, size.B, size.H).numpy())
+    weights = jnp.asarray(loss.reads(torch.randn(size.T, size.B, size.H)).numpy())
 
-    def loss(x: Any, parameters: Any, weights: Any) -> Any:
+    def value(x: Any, parameters: Any, weights: Any) -> Any:
         start = (jnp.zeros((size.B, size.H)),) * states
 
         def at(carried: Any, ahead: Any) -> Any:
             return cell(jax, carried, ahead + carried[0] @ parameters["R"])
 
         _, outputs = jax.lax.scan(at, start, x @ parameters["W"] + parameters["b"])
-        return jnp.vdot(outputs, weights)
+        return jnp.vdot(loss.reads(outputs), weights)
 
-    step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+    step = jax.jit(jax.value_and_grad(value, argnums=(0, 1)))
     return lambda: jax.block_until_ready(step(x, parameters, weights))

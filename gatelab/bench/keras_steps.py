@@ -10,12 +10,16 @@ from typing import Any
 
 import torch
 
+from gatelab.bench.losses import Loss
 from gatelab.bench.sizes import Size
 from gatelab.bench.timing import Step
 from gatelab.errors import OptionError
 
+Reads = Callable[[Any], Any]
+"""What the loss reads of the outputs that Keras gives."""
 
-def keras_step(size: Size) -> Step:
+
+def keras_step(size: Size, loss: Loss) -> Step:
     """Of a layer that returns the outputs of all steps.
 
     Raises:
@@ -28,8 +32,13 @@ def keras_step(size: Size) -> Step:
         raise OptionError(f"Keras on {name} is not measured.\nSet KERAS_BACKEND to one of: {', '.join(STEPS)}.")
     layer = keras.layers.LSTM(size.H, return_sequences=True)
     layer.build((size.B, size.T, size.I))
-    x, weights = torch.randn(size.B, size.T, size.I), torch.randn(size.B, size.T, size.H)
-    return STEPS[name](layer, x, weights)
+    x, weights = torch.randn(size.B, size.T, size.I), loss.reads(torch.randn(size.T, size.B, size.H))
+    return STEPS[name](layer, x, weights, batch_first(loss))
+
+
+def batch_first(loss: Loss) -> Reads:
+    """What a loss reads of outputs (B, T, H)."""
+    return lambda outputs: loss.reads(outputs.swapaxes(0, 1))
 
 
 def keras_backend() -> str:
@@ -37,30 +46,30 @@ def keras_backend() -> str:
     return os.environ.get("KERAS_BACKEND", "jax" if find_spec("jax") else "torch")
 
 
-def _on_jax(layer: Any, x: torch.Tensor, weights: torch.Tensor) -> Step:
+def _on_jax(layer: Any, x: torch.Tensor, weights: torch.Tensor, reads: Reads) -> Step:
     jax = import_module("jax")
     fixed = [variable.value for variable in layer.non_trainable_variables]
 
-    def loss(x: Any, learned: Any, weights: Any) -> Any:
-        return jax.numpy.vdot(layer.stateless_call(learned, fixed, x)[0], weights)
+    def value(x: Any, learned: Any, weights: Any) -> Any:
+        return jax.numpy.vdot(reads(layer.stateless_call(learned, fixed, x)[0]), weights)
 
-    step = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+    step = jax.jit(jax.value_and_grad(value, argnums=(0, 1)))
     learned = [variable.value for variable in layer.trainable_variables]
     given = (jax.numpy.asarray(x.numpy()), learned, jax.numpy.asarray(weights.numpy()))
     return lambda: jax.block_until_ready(step(*given))
 
 
-def _on_torch(layer: Any, x: torch.Tensor, weights: torch.Tensor) -> Step:
+def _on_torch(layer: Any, x: torch.Tensor, weights: torch.Tensor, reads: Reads) -> Step:
     learned = [variable.value for variable in layer.trainable_variables]
     x.requires_grad_()
 
     def step() -> None:
         for leaf in (x, *learned):
             leaf.grad = None
-        (layer(x) * weights).sum().backward()
+        (reads(layer(x)) * weights).sum().backward()
 
     return step
 
 
-STEPS: dict[str, Callable[[Any, torch.Tensor, torch.Tensor], Step]] = {"jax": _on_jax, "torch": _on_torch}
+STEPS: dict[str, Callable[[Any, torch.Tensor, torch.Tensor, Reads], Step]] = {"jax": _on_jax, "torch": _on_torch}
 """By the backend of Keras."""

@@ -12,6 +12,7 @@ from gatelab.bench.apart import ApartError, run_apart
 from gatelab.bench.conditions import Conditions
 from gatelab.bench.contenders import own_contenders
 from gatelab.bench.findings import Finding, Findings
+from gatelab.bench.losses import ALL
 from gatelab.bench.sizes import Size, find_size
 from gatelab.bench.timing import Watch
 from gatelab.bench.verdicts import judge
@@ -55,8 +56,8 @@ def peak_of_step(name: str, size: str, backend: str, threads: int) -> float:
     torch.set_num_threads(threads)
     make = next(contender.make for contender in own_contenders(backend) if contender.name == name)
     whole = find_size(size)
-    make(Size("tiny", B=2, T=2, I=whole.I, H=whole.H))()
-    step = make(whole)
+    make(Size("tiny", B=2, T=2, I=whole.I, H=whole.H), ALL)()
+    step = make(whole, ALL)
     before = _held()
     step()
     return (_peak() - before) / 1e6

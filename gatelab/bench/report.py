@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gatelab.backends.registry import choose
@@ -13,6 +13,7 @@ from gatelab.bench.conditions import Conditions
 from gatelab.bench.contenders import PEERS, own_contenders
 from gatelab.bench.findings import Findings
 from gatelab.bench.first_calls import measure_first_calls
+from gatelab.bench.losses import Loss
 from gatelab.bench.machine import Machine, this_machine, use_cores
 from gatelab.bench.memory import measure_memory
 from gatelab.bench.peak import Peak, measure_peak
@@ -38,6 +39,7 @@ class Wanted:
 
     Attributes:
         sizes: of the main table.
+        losses: with each of which training steps are measured.
         peers: whether to measure those that are installed.
         cells: names of further cells.
         cell_sizes: where these are measured.
@@ -45,6 +47,7 @@ class Wanted:
     """
 
     sizes: tuple[Size, ...]
+    losses: tuple[Loss, ...]
     peers: bool
     cells: tuple[str, ...]
     cell_sizes: tuple[Size, ...]
@@ -52,7 +55,7 @@ class Wanted:
 
     @property
     def parts(self) -> int:
-        return len(self.sizes) + (len(self.cell_sizes) if self.cells else 0) + len(self.more)
+        return len(self.losses) * (len(self.sizes) + (len(self.cell_sizes) if self.cells else 0)) + len(self.more)
 
 
 @dataclass(frozen=True)
@@ -111,18 +114,22 @@ def run_bench(wanted: Wanted, conditions: Conditions, watch: WatchParts) -> Repo
         machine = this_machine(conditions.threads)
         peak = measure_peak(conditions.threads)
         contenders = (*own_contenders(conditions.backend), *(PEERS if wanted.peers else ()))
+        share = replace(conditions, seconds=conditions.seconds / len(wanted.losses))
         steps = tuple(
-            measure_steps(size, contenders, conditions.seconds, peak, watching(size.name)) for size in wanted.sizes
+            measure_steps(size, loss, contenders, share.seconds, peak, watching(f"{size.name}, {loss.name}"))
+            for size in wanted.sizes
+            for loss in wanted.losses
         )
         cells = tuple(
             row
             for size in (wanted.cell_sizes if wanted.cells else ())
-            for row in measure_cells(wanted.cells, size, conditions, watching(f"cells at {size.name}"))
+            for loss in wanted.losses
+            for row in measure_cells(wanted.cells, size, loss, share, watching(f"cells at {size.name}, {loss.name}"))
         )
         more = {name: MORE[name](conditions, watching(name)) for name in wanted.more}
     verdicts = [
         *(verdict for report in steps for verdict in report.ratios),
-        *(row.verdict for row in cells),
+        *(verdict for row in cells for verdict in row.ratios),
         *(row.verdict for findings in more.values() for row in findings.rows),
     ]
     seconds = time.perf_counter() - began

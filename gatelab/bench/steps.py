@@ -1,4 +1,4 @@
-"""One training step of every contender at one size."""
+"""One training step of every contender at one size, with one loss."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from gatelab.bench.contenders import Contender, make_step
+from gatelab.bench.losses import Loss
 from gatelab.bench.peak import Peak
 from gatelab.bench.sizes import Size
 from gatelab.bench.timing import Timing, Watch, take_turns
@@ -62,6 +63,7 @@ class StepReport:
 
     Attributes:
         size: which.
+        loss: with which, by name.
         timings: of every contender.
         ratios: of their medians, beside what is asked.
         at_peak: by the names of the ratios, what they would be if ours were as fast as the machine's multiply-adds; a
@@ -70,20 +72,23 @@ class StepReport:
     """
 
     size: Size
+    loss: str
     timings: tuple[Timing, ...]
     ratios: tuple[Verdict, ...]
     at_peak: dict[str, float]
     rates: tuple[Rate, ...]
 
 
-def measure_steps(size: Size, contenders: Sequence[Contender], seconds: float, peak: Peak, watch: Watch) -> StepReport:
+def measure_steps(
+    size: Size, loss: Loss, contenders: Sequence[Contender], seconds: float, peak: Peak, watch: Watch
+) -> StepReport:
     """All contenders taking turns for so many seconds, or as long as the fewest turns of all last."""
     steps, reasons = {}, {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for contender in contenders:
             watch(contender.name, 0.0)
-            step, why_not = make_step(contender, size)
+            step, why_not = make_step(contender, size, loss)
             if step is None:
                 reasons[contender.name] = why_not
             else:
@@ -93,19 +98,19 @@ def measure_steps(size: Size, contenders: Sequence[Contender], seconds: float, p
         contender.name: found.get(contender.name) or Timing(contender.name, why_not=reasons[contender.name])
         for contender in contenders
     }
-    ratios = tuple(_ratio(ratio, timings, size) for ratio in RATIOS)
+    ratios = tuple(_ratio(ratio, timings, size, loss) for ratio in RATIOS)
     rates = {name: _rate(timings[name], size, peak) for name in RATED if timings[name].median is not None}
     at_peak = {
         verdict.name: verdict.value / rates[ratio.under].share
         for ratio, verdict in zip(RATIOS, ratios, strict=True)
         if verdict.value is not None
     }
-    return StepReport(size, tuple(timings.values()), ratios, at_peak, tuple(rates.values()))
+    return StepReport(size, loss.name, tuple(timings.values()), ratios, at_peak, tuple(rates.values()))
 
 
-def _ratio(ratio: Ratio, timings: dict[str, Timing], size: Size) -> Verdict:
+def _ratio(ratio: Ratio, timings: dict[str, Timing], size: Size, loss: Loss) -> Verdict:
     over = timings.get(ratio.over) or Timing(ratio.over, why_not="left out")
-    return judge_ratio(over, timings[ratio.under], size.name, at_least=getattr(size, ratio.floor))
+    return judge_ratio(over, timings[ratio.under], size.name, loss=loss.name, at_least=getattr(size, ratio.floor))
 
 
 def _rate(timing: Timing, size: Size, peak: Peak) -> Rate:

@@ -6,17 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from gatelab.backends.base import Backend
+from gatelab.bench.losses import Loss
 from gatelab.bench.sizes import Size, fit_size, further_widths
 from gatelab.bench.timing import Step
 from gatelab.language.cell import Cell
 from gatelab.nn.recurrent import Recurrent
 
 
-def training_step(layer: nn.Module, size: Size) -> Step:
-    """Forward and backward of a weighted sum of all outputs, with the gradients of the input and of all weights.
-
-    The weights of the sum are random. A loss on the last output alone would leave gradients that are subnormal
-    numbers in most steps, which slows some layers 5 to 10 times.
+def training_step(layer: nn.Module, size: Size, loss: Loss) -> Step:
+    """Forward and backward of a loss, with the gradients of the input and of all weights.
 
     Args:
         layer: gives a tuple that begins with the outputs, (T, B, H), for an input (T, B, I).
@@ -30,8 +28,8 @@ def training_step(layer: nn.Module, size: Size) -> Step:
             leaf.grad = None
         output, *_ = layer(x)
         if not weights:
-            weights.append(torch.randn_like(output))
-        (output * weights[0]).sum().backward()
+            weights.append(torch.randn_like(loss.reads(output)))
+        (loss.reads(output) * weights[0]).sum().backward()
 
     return step
 
@@ -42,8 +40,8 @@ def recurrent(cell: Cell, size: Size, backend: str | Backend, replicas: int | No
     return Recurrent(cell, size.I, size.H, backend=backend, replicas=replicas, widths=further_widths(size, cell))
 
 
-def recurrent_step(cell: Cell, size: Size, backend: str | Backend) -> Step:
-    return training_step(recurrent(cell, size, backend), fit_size(size, cell))
+def recurrent_step(cell: Cell, size: Size, loss: Loss, backend: str | Backend) -> Step:
+    return training_step(recurrent(cell, size, backend), fit_size(size, cell), loss)
 
 
 def inputs(size: Size) -> Tensor:

@@ -16,6 +16,7 @@ class Verdict:
         at: at which size, or where else.
         value: the number, or None if it could not be measured.
         unit: "x" for a ratio.
+        loss: with which the training steps were measured, by name; empty where only one is (see `report.MORE`).
         at_least: the floor.
         at_most: the ceiling.
         holds: whether the number keeps to them; None if it could not be measured or nothing is asked.
@@ -26,6 +27,7 @@ class Verdict:
     at: str
     value: float | None
     unit: str
+    loss: str
     at_least: float | None
     at_most: float | None
     holds: bool | None
@@ -38,6 +40,7 @@ def judge(
     value: float | None,
     unit: str = "x",
     *,
+    loss: str = "",
     at_least: float | None = None,
     at_most: float | None = None,
     why_not: str = "",
@@ -46,7 +49,7 @@ def judge(
     holds = None
     if value is not None and (at_least is not None or at_most is not None):
         holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
-    return Verdict(name, at, value, unit, at_least, at_most, holds, why_not)
+    return Verdict(name, at, value, unit, loss, at_least, at_most, holds, why_not)
 
 
 def judge_ratio(
@@ -55,6 +58,7 @@ def judge_ratio(
     at: str,
     *,
     name: str = "",
+    loss: str = "",
     times: float = 1.0,
     at_least: float | None = None,
     at_most: float | None = None,
@@ -66,6 +70,7 @@ def judge_ratio(
         name or f"{over.name} / {under.name}",
         at,
         value,
+        loss=loss,
         at_least=at_least,
         at_most=at_most,
         why_not="; ".join(reasons),

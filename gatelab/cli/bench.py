@@ -9,10 +9,11 @@ import typer
 from pydantic import TypeAdapter
 
 from gatelab.bench.conditions import Conditions
+from gatelab.bench.losses import BOTH, CHOICES, find_losses
 from gatelab.bench.machine import cores
 from gatelab.bench.progress import bench_bar
 from gatelab.bench.report import MORE, Report, Wanted, run_bench
-from gatelab.bench.sizes import SIZES, SIZES_OF_CELLS, Size, find_size
+from gatelab.bench.sizes import SIZES, SIZES_OF_CELLS, find_size
 from gatelab.bench.tables import report_tables, summary_text
 from gatelab.cli.console import show
 from gatelab.cli.options import Json, Quiet
@@ -22,6 +23,7 @@ from gatelab.language.lookup import find_cell
 from gatelab.views.tables import draw_table
 
 ALL, NONE = "all", "none"
+FOR_CELLS = tuple(SIZES[name] for name in SIZES_OF_CELLS)
 Found = TypeVar("Found")
 
 
@@ -34,22 +36,29 @@ def command(
         list[str] | None,
         typer.Option(help=f"Further cells of the catalogue, with commas, or {ALL}: beside eager, and beside lstm."),
     ] = None,
+    cells_at: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Sizes for further cells; else those of --sizes; else {', '.join(SIZES_OF_CELLS)}."),
+    ] = None,
+    loss: Annotated[str, typer.Option(help=f"What of the outputs the loss reads: {', '.join(CHOICES)}.")] = BOTH,
     more: Annotated[
         list[str] | None, typer.Option(help=f"Further tables, with commas, or {ALL}: {', '.join(MORE)}.")
     ] = None,
     peers: Annotated[bool, typer.Option(help="Whether to measure jax, keras and torchrecurrent.")] = True,
     backend: Annotated[str, typer.Option(help="Of ours; or auto.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="And cores; else two, if there are as many.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.0, help="For each size; the slowest take longer.")] = 20.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="For each size, all losses together; the slowest take longer.")
+    ] = 25.0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    chosen = _choose(sizes or [ALL], tuple(SIZES), find_size)
     wanted = Wanted(
-        sizes=chosen,
+        sizes=_choose(sizes or [ALL], tuple(SIZES), find_size),
+        losses=find_losses(loss),
         peers=peers,
         cells=tuple(cell.name for cell in _choose(cells or [NONE], all_cells(), find_cell)),
-        cell_sizes=_cell_sizes(sizes, chosen),
+        cell_sizes=_choose(cells_at or sizes or [NONE], tuple(SIZES), find_size) or FOR_CELLS,
         more=_choose(more or [NONE], tuple(MORE), _find_more),
     )
     conditions = Conditions(backend, _threads(threads), seconds)
@@ -70,11 +79,6 @@ def _choose(words: Collection[str], every: Collection[str], find: Callable[[str]
         return ()
     expanded = [each for name in names for each in (every if name == ALL else (name,))]
     return tuple(dict.fromkeys(find(name) for name in expanded))
-
-
-def _cell_sizes(sizes: list[str] | None, chosen: tuple[Size, ...]) -> tuple[Size, ...]:
-    """Where cells are measured: at the sizes that were asked for, else at those where something is asked of cells."""
-    return chosen if sizes and chosen else tuple(SIZES[name] for name in SIZES_OF_CELLS)
 
 
 def _find_more(name: str) -> str:

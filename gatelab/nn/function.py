@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gatelab.backends.base import Backend, Run
+from gatelab.backends.base import NOTHING, Backend, Run
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Name, Product, walk
 from gatelab.nn.sequences import alive_steps
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(NamedTuple):
     """One cell going one way through a layer.
 
     Attributes:
@@ -39,14 +38,10 @@ class Direction:
             tuple(value if value is None else value.to(dtype) for value in states)
             for states in (self.start, self.fresh)
         )
-        return replace(self, start=start, fresh=fresh)
+        return self._replace(start=start, fresh=fresh)
 
 
-NOTHING: Mapping[str, Tensor] = {}
-
-
-@dataclass(frozen=True)
-class Noise:
+class Noise(NamedTuple):
     """What training adds, as probabilities.
 
     Attributes:
@@ -64,6 +59,9 @@ class Noise:
     training: bool = False
 
 
+NO_NOISE = Noise()
+
+
 def run_layers(
     layers: Sequence[Sequence[Direction]],
     x: Tensor,
@@ -71,7 +69,7 @@ def run_layers(
     backend: Backend,
     lengths: Tensor | None = None,
     resets: Tensor | None = None,
-    noise: Noise = Noise(),
+    noise: Noise = NO_NOISE,
     autocast_to: torch.dtype | None = None,
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """Run layers of one or two directions over a batch of sequences.

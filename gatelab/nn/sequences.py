@@ -6,7 +6,7 @@ T time, R replicas, B batch, I input, D directions, L layers, W the width of a v
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +17,7 @@ from gatelab.errors import ShapeError
 Lengths = Tensor | Sequence[int] | None
 
 
-@dataclass(frozen=True)
-class Sequences:
+class Sequences(NamedTuple):
     """Sequences in the form in which they are run.
 
     Attributes:
@@ -134,21 +133,22 @@ def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
 
 
 def _check_input(x: Tensor, input_size: int, batch_first: bool, replicas: int | None) -> None:
+    shape = x.shape
+    fits = len(shape) in (2, 3) if replicas is None else len(shape) == 3 or (len(shape) == 4 and shape[0] == replicas)
+    if fits and shape[-1] == input_size and x.is_floating_point():
+        return
     form = "(B, T, I)" if batch_first else "(T, B, I)"
-    if replicas is None:
-        fits, wanted = x.ndim in (2, 3), f"{form} or (T, I)"
-    else:
-        fits = x.ndim == 3 or (x.ndim == 4 and x.shape[0] == replicas)
-        wanted = f"(R, {form[1:]} with R = {replicas}, or {form} for all replicas"
+    wanted = (
+        f"{form} or (T, I)" if replicas is None else f"(R, {form[1:]} with R = {replicas}, or {form} for all replicas"
+    )
     if not fits:
-        raise ShapeError(f"The input has shape {tuple(x.shape)}.\nGive {wanted}.")
-    if x.shape[-1] != input_size:
+        raise ShapeError(f"The input has shape {tuple(shape)}.\nGive {wanted}.")
+    if shape[-1] != input_size:
         raise ShapeError(
-            f"The input has {x.shape[-1]} features a step (shape {tuple(x.shape)}); the layer takes {input_size}.\n"
+            f"The input has {shape[-1]} features a step (shape {tuple(shape)}); the layer takes {input_size}.\n"
             f"Give {wanted} with I = {input_size}."
         )
-    if not x.is_floating_point():
-        raise ShapeError(f"The input has dtype {x.dtype}.\nGive floating point: x.float().")
+    raise ShapeError(f"The input has dtype {x.dtype}.\nGive floating point: x.float().")
 
 
 def _time_first(tensor: Tensor, batch_first: bool) -> Tensor:

@@ -1,7 +1,5 @@
 """The cpu backend against eager: every cell, random cells, and everything that can surround a step."""
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -143,8 +141,7 @@ def inputs_of(asked):
 
 def everything(asked, run):
     """Outputs, states, and the gradients of everything that has one."""
-    ready = dataclasses.replace(
-        asked,
+    ready = asked._replace(
         x=asked.x.clone().requires_grad_(),
         state=tuple(value.clone().requires_grad_() for value in asked.state),
         fresh=tuple(value.clone().requires_grad_() for value in asked.fresh),
@@ -177,8 +174,7 @@ def test_replicas_with_all_of_it(around):
     same(found, everything(asked, eager.run))
     # Replica r gives the bits of that replica alone.
     for r in range(3):
-        alone = dataclasses.replace(
-            asked,
+        alone = asked._replace(
             parameters={name: value[r] for name, value in asked.parameters.items()},
             x=asked.x[:, r],
             state=tuple(value[r] for value in asked.state),
@@ -221,9 +217,7 @@ def test_masks_inside_of_products_only():
 
 def test_tensors_that_are_not_contiguous():
     asked = random_run("lstm", T=4, B=6)
-    turned = dataclasses.replace(
-        asked,
-        x=asked.x.transpose(0, 2).contiguous().transpose(0, 2),
+    turned = asked._replace(x=asked.x.transpose(0, 2).contiguous().transpose(0, 2),
         state=tuple(value.mT.contiguous().mT for value in asked.state),
         parameters={name: value.mT.contiguous().mT if value.ndim > 1 else value
                     for name, value in asked.parameters.items()},
@@ -237,7 +231,7 @@ def test_nan_and_infinity_flow_as_in_eager(cell, value):
     asked = random_run(cell)
     x = asked.x.clone()
     x[2, 4, 1] = value
-    asked = dataclasses.replace(asked, x=x)
+    asked = asked._replace(x=x)
     found, expected = (everything(asked, run) for run in (cpu.run, eager.run))
     for name in ("output", *(key for key in expected if key.startswith("final"))):
         same(found[name], expected[name])

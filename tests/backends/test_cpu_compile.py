@@ -13,9 +13,10 @@ from torch.export import Dim, export
 from torch.func import functional_call, grad, vmap
 
 import gatelab as gl
-from gatelab.backends.base import take_apart
+from gatelab.backends.base import form_of, tensors_of
 from gatelab.backends.cpu import operators
 from gatelab.backends.cpu.host import this_host
+from gatelab.backends.cpu.shapes import record_shape
 
 T, B, I, H = 4, 3, 2, 5
 
@@ -188,7 +189,7 @@ def test_the_modules_of_torch(kind):
 @pytest.mark.parametrize("R", [None, 2])
 def test_the_operators_are_what_torch_expects(R, around):
     asked = random_run("lstm", T=3, B=2, H=3, R=R, around=around)
-    form, tensors = take_apart(asked)
+    form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
     for value in (asked.x, *asked.state, *asked.fresh, *asked.parameters.values()):
         value.requires_grad_()
@@ -206,12 +207,12 @@ def test_the_operators_are_what_torch_expects(R, around):
 @pytest.mark.parametrize("B", [1, 3, 4, 5, 8, 9, 40])
 def test_the_record_has_the_shape_that_was_foretold(B, H):
     asked = random_run("lstm", T=3, B=B, H=H, dtype=torch.float32)
-    form, tensors = take_apart(asked)
+    form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
     text = operators._write(*form, tuple(value is not None for value in tensors))
     real, fake = (function(there, text, True) for function in (operators._forward, operators._forward_fake))
     assert [value.shape for value in real] == [value.shape for value in fake]
-    assert operators._record_shape(asked, this_host()) == real[-1].shape
+    assert record_shape(asked, this_host()) == real[-1].shape
 
 
 # Export.

@@ -1,6 +1,5 @@
 """The cpu backend as a citizen of torch: transforms, second derivatives, changes in place, threads, processes."""
 
-import dataclasses
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -46,8 +45,7 @@ def test_second_derivatives_are_eagers(around):
     def slopes(run):
         ready = {name: value.clone().requires_grad_() for name, value in inputs_of(asked).items()}
         count = len(asked.state)
-        given = dataclasses.replace(
-            asked,
+        given = asked._replace(
             x=ready["x"],
             # A state that depends on a parameter: what leads to it that way must not be counted twice.
             state=tuple(ready[f"start {k}"] * ready["b_f"].sum() for k in range(count)),
@@ -92,7 +90,7 @@ def test_a_batch_of_gradients_at_once():
     x = asked.x.clone().requires_grad_()
     directions = randn(4, 3, 2, 3, seed=1)
     found, expected = (
-        torch.autograd.grad(run(dataclasses.replace(asked, x=x)).output, x, directions, is_grads_batched=True)
+        torch.autograd.grad(run(asked._replace(x=x)).output, x, directions, is_grads_batched=True)
         for run in (cpu.run, eager.run)
     )
     same(found, expected)
@@ -103,9 +101,7 @@ def test_gradients_of_some_results_only():
     for pick in (lambda r: r.output, lambda r: r.state[1], lambda r: r.output[-1, 0]):
         weight = asked.parameters["R_f"].clone().requires_grad_()
         found, expected = (
-            torch.autograd.grad(
-                pick(run(dataclasses.replace(asked, parameters={**asked.parameters, "R_f": weight}))).sum(), weight
-            )
+            torch.autograd.grad(pick(run(asked._replace(parameters={**asked.parameters, "R_f": weight}))).sum(), weight)
             for run in (cpu.run, eager.run)
         )
         same(found, expected)
@@ -115,7 +111,7 @@ def test_gradients_of_some_results_only():
 def test_a_change_in_place_before_the_way_back_is_noticed(changed):
     asked = random_run("lstm", T=3, B=2, H=3)
     weight = asked.parameters["W_i"].clone().requires_grad_()
-    result = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+    result = cpu.run(asked._replace(parameters={**asked.parameters, "W_i": weight}))
     inputs_of(asked)[changed].add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         result.output.sum().backward()
@@ -126,7 +122,7 @@ def test_a_change_of_the_output_in_place_is_no_harm():
     weight = asked.parameters["W_i"].clone().requires_grad_()
     gradients = []
     for factor in (1, 2):
-        output = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight})).output
+        output = cpu.run(asked._replace(parameters={**asked.parameters, "W_i": weight})).output
         output = output.mul_(2) if factor == 2 else output * 2
         gradients.append(torch.autograd.grad(output.sum(), weight)[0])
     same(*gradients)
@@ -135,7 +131,7 @@ def test_a_change_of_the_output_in_place_is_no_harm():
 def test_going_back_twice():
     asked = random_run("lstm")
     weight = asked.parameters["W_i"].clone().requires_grad_()
-    result = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+    result = cpu.run(asked._replace(parameters={**asked.parameters, "W_i": weight}))
     once, again = (torch.autograd.grad(result.output.sum(), weight, retain_graph=True)[0] for _ in range(2))
     assert torch.equal(once, again)
 
@@ -206,26 +202,24 @@ class Wrapped(torch.Tensor):
 
 
 REFUSED = {
-    "not in float16": lambda asked: dataclasses.replace(asked, x=asked.x.half()),
-    "W_i is of float64, not of float32": lambda asked: dataclasses.replace(asked, x=asked.x.float()),
-    "the axes time, batch and unit": lambda asked: dataclasses.replace(asked, x=asked.x[0]),
-    "width of the cell": lambda asked: dataclasses.replace(asked, x=asked.x[..., :1]),
-    "R_f has the shape (2, 5), not (5, 5)": lambda asked: dataclasses.replace(
-        asked, parameters={**asked.parameters, "R_f": asked.parameters["R_f"][:2]}
+    "not in float16": lambda asked: asked._replace(x=asked.x.half()),
+    "W_i is of float64, not of float32": lambda asked: asked._replace(x=asked.x.float()),
+    "the axes time, batch and unit": lambda asked: asked._replace(x=asked.x[0]),
+    "width of the cell": lambda asked: asked._replace(x=asked.x[..., :1]),
+    "R_f has the shape (2, 5), not (5, 5)": lambda asked: asked._replace(
+        parameters={**asked.parameters, "R_f": asked.parameters["R_f"][:2]}
     ),
-    "the state h": lambda asked: dataclasses.replace(asked, state=(asked.state[0][:1, :2], asked.state[1])),
-    "one tensor for each state": lambda asked: dataclasses.replace(asked, state=asked.state[:1]),
-    "x is on the device meta": lambda asked: dataclasses.replace(asked, x=asked.x.to("meta")),
-    "b_f does not lie in memory number by number": lambda asked: dataclasses.replace(
-        asked, parameters={**asked.parameters, "b_f": torch.view_as_complex(torch.ones(5, 2, dtype=DOUBLE)).conj().imag}
+    "the state h": lambda asked: asked._replace(state=(asked.state[0][:1, :2], asked.state[1])),
+    "one tensor for each state": lambda asked: asked._replace(state=asked.state[:1]),
+    "x is on the device meta": lambda asked: asked._replace(x=asked.x.to("meta")),
+    "b_f does not lie in memory number by number": lambda asked: asked._replace(
+        parameters={**asked.parameters, "b_f": torch.view_as_complex(torch.ones(5, 2, dtype=DOUBLE)).conj().imag}
     ),
-    "W_i is a Wrapped": lambda asked: dataclasses.replace(
-        asked, parameters={**asked.parameters, "W_i": asked.parameters["W_i"].as_subclass(Wrapped)}
+    "W_i is a Wrapped": lambda asked: asked._replace(
+        parameters={**asked.parameters, "W_i": asked.parameters["W_i"].as_subclass(Wrapped)}
     ),
-    "ends is of float64, not of bool": lambda asked: dataclasses.replace(asked, alive=torch.ones(6, 19, 1).double()),
-    "gradient of a mask": lambda asked: dataclasses.replace(
-        asked, masks={"h": torch.ones_like(asked.state[0]).requires_grad_()}
-    ),
+    "ends is of float64, not of bool": lambda asked: asked._replace(alive=torch.ones(6, 19, 1).double()),
+    "gradient of a mask": lambda asked: asked._replace(masks={"h": torch.ones_like(asked.state[0]).requires_grad_()}),
 }
 
 
@@ -249,7 +243,7 @@ def test_a_gradient_that_torch_keeps_negated():
     weight = asked.parameters["W_i"].clone().requires_grad_()
     gradients = []
     for run in (cpu.run, eager.run):
-        result = run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+        result = run(asked._replace(parameters={**asked.parameters, "W_i": weight}))
         parts = (torch.complex(value.detach(), value).conj().imag for value in (result.output, result.state[1]))
         gradients.append(torch.autograd.grad(sum(part.square().sum() for part in parts), weight)[0])
     same(*gradients)
@@ -295,8 +289,7 @@ def tricky(value):
 @pytest.mark.parametrize("H", [5, 40], ids=["lanes", "rows"])
 def test_where_numbers_lie_does_not_matter(kind, H, dtype):
     asked = random_run("lstm", H=H, dtype=dtype, around=("resets", "alive", "masks", "zoneout"))
-    moved = dataclasses.replace(
-        asked,
+    moved = asked._replace(
         x=tricky(asked.x)[kind],
         state=tuple(tricky(value)[kind] for value in asked.state),
         fresh=tuple(tricky(value)[kind] for value in asked.fresh),
@@ -315,7 +308,7 @@ def test_where_numbers_lie_does_not_matter(kind, H, dtype):
     for run in (moved, asked):
         leaf = run.x.detach().requires_grad_()
         own = tricky(weight)[kind].requires_grad_() if run is moved else weight.clone().requires_grad_()
-        output = cpu.run(dataclasses.replace(run, x=leaf, parameters={**run.parameters, "R_f": own})).output
+        output = cpu.run(run._replace(x=leaf, parameters={**run.parameters, "R_f": own})).output
         arriving = randn(*output.shape, seed=3, dtype=dtype)
         arriving = tricky(arriving)[kind] if run is moved else arriving
         gradients.append(torch.autograd.grad(output, (leaf, own), arriving))
@@ -324,10 +317,10 @@ def test_where_numbers_lie_does_not_matter(kind, H, dtype):
 
 def test_one_sequence_for_a_whole_batch():
     asked = random_run("lstm", B=19)
-    one = dataclasses.replace(
-        asked, x=asked.x[:, :1].expand(-1, 19, -1), state=tuple(value[:1].expand(19, -1) for value in asked.state)
+    one = asked._replace(
+        x=asked.x[:, :1].expand(-1, 19, -1), state=tuple(value[:1].expand(19, -1) for value in asked.state)
     )
-    whole = dataclasses.replace(one, x=one.x.clone(), state=tuple(value.clone() for value in one.state))
+    whole = one._replace(x=one.x.clone(), state=tuple(value.clone() for value in one.state))
     assert torch.equal(cpu.run(one).output, cpu.run(whole).output)
     same(everything(one, cpu.run), everything(whole, cpu.run), rtol=0, atol=0)
 
@@ -335,14 +328,14 @@ def test_one_sequence_for_a_whole_batch():
 def test_states_that_are_not_given_are_zeros():
     asked = random_run("lstm", around=("resets",))
     nothing, zeros = (
-        dataclasses.replace(asked, state=values, fresh=values)
+        asked._replace(state=values, fresh=values)
         for values in ((None, None), tuple(torch.zeros_like(value) for value in asked.state))
     )
     for run in (cpu.run, eager.run):
         weights = {name: value.clone().requires_grad_() for name, value in asked.parameters.items()}
         found = []
         for given in (nothing, zeros):
-            output = run(dataclasses.replace(given, parameters=weights)).output
+            output = run(given._replace(parameters=weights)).output
             found.append((output, *torch.autograd.grad(output.square().sum(), list(weights.values()))))
         assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
@@ -351,7 +344,7 @@ def test_states_that_are_not_given_are_zeros():
 def test_a_change_in_place_of_what_surrounds_a_step_is_noticed(around):
     asked = random_run("lstm", T=3, B=2, H=3, around=(around,))
     weight = asked.parameters["W_i"].clone().requires_grad_()
-    result = cpu.run(dataclasses.replace(asked, parameters={**asked.parameters, "W_i": weight}))
+    result = cpu.run(asked._replace(parameters={**asked.parameters, "W_i": weight}))
     value = getattr(asked, around)
     (value if isinstance(value, torch.Tensor) else next(iter(value.values()))).zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):

@@ -7,7 +7,7 @@ import pytest
 from gatelab.bench.sizes import SIZES, find_size, fit_size, further_widths
 from gatelab.bench.timing import Timing
 from gatelab.bench.verdicts import judge, judge_ratio
-from gatelab.bench.work import gflops, multiply_adds
+from gatelab.bench.work import gflops, multiply_adds, work
 from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import cells, find_cell
@@ -37,13 +37,22 @@ def test_a_matrix_counts_as_often_as_it_is_used():
     assert multiply_adds(same, SIZE) == 3 * 2 * 7 * 5
 
 
+@pytest.mark.parametrize(
+    ("name", "in_loop", "kept"), [("lstm", 4 * 7 * 7, 6), ("f", 2 * 7 * 7, 3), ("min_gru", 0, 3), ("gru", 3 * 7 * 7, 5)]
+)
+def test_work_in_the_loop_and_bytes_kept(name, in_loop, kept):
+    found = work(find_cell(name), SIZE)
+    assert (found.in_loop, found.kept) == (3 * 2 * in_loop, 4 * 3 * 2 * 7 * kept)
+    assert found.multiply_adds == multiply_adds(find_cell(name), SIZE)
+
+
 @pytest.mark.parametrize("name", cells())
 def test_every_cell_fits(name):
     cell = find_cell(name)
     size = fit_size(SIZE, cell)
     assert size in (SIZE, replace(SIZE, I=7))
     cell.sizes(size.I, size.H, further_widths(size, cell))
-    assert multiply_adds(cell, size) >= 0
+    assert 0 <= work(cell, size).in_loop <= multiply_adds(cell, size)
 
 
 def test_verdicts():

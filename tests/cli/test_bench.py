@@ -37,7 +37,9 @@ def test_the_json_has_everything(bench):
     assert report["machine"]["versions"]["torch"]
     assert set(report["peak"]) == {"one", "all", "threads", "chains"}
     assert report["conditions"] == {"backend": "eager", "threads": 1, "seconds": 0.0}
-    assert [step["size"]["name"] for step in report["steps"]] == ["2x3x4x5", "3x2x4x5"]
+    assert [(step["size"]["name"], step["loss"]) for step in report["steps"]] == [
+        (size, loss) for size in ("2x3x4x5", "3x2x4x5") for loss in ("all", "last")
+    ]
     for step in report["steps"]:
         assert [timing["name"] for timing in step["timings"]] == ["nn.LSTM", "lstm", "lstm eager", "f", "f eager"]
         for timing in step["timings"]:
@@ -45,13 +47,16 @@ def test_the_json_has_everything(bench):
             assert timing["count"] >= 3 and 0 < timing["low"] <= timing["median"] <= timing["high"]
         names = [ratio["name"] for ratio in step["ratios"]]
         assert names == ["nn.LSTM / lstm", "jax f / f", "lstm eager / lstm", "f eager / f"]
-        keys = {"name", "at", "value", "unit", "at_least", "at_most", "holds", "why_not"}
-        assert all(set(ratio) == keys for ratio in step["ratios"])
+        keys = {"name", "at", "value", "unit", "loss", "at_least", "at_most", "holds", "why_not"}
+        assert all(set(ratio) == keys and ratio["loss"] == step["loss"] for ratio in step["ratios"])
         assert {rate["name"] for rate in step["rates"]} == {"lstm", "f"}
         assert all(0 < rate["share"] == rate["gflops"] / report["peak"]["all"] for rate in step["rates"])
-    assert [(row["cell"], row["at"]) for row in report["cells"]] == [
-        (cell, size) for size in ("2x3x4x5", "3x2x4x5") for cell in ("gru", "f")
+    assert [(row["cell"], row["at"], row["loss"]) for row in report["cells"]] == [
+        (cell, size, loss) for size in ("2x3x4x5", "3x2x4x5") for loss in ("all", "last") for cell in ("gru", "f")
     ]
+    for row in report["cells"]:
+        assert set(row) == {"cell", "at", "loss", "timings", "work", "ratios"}
+        assert [set(each) for each in row["work"]] == 2 * [{"multiply_adds", "in_loop", "kept"}]
     assert set(report["more"]) == {"streaming"}
     # Of sizes of one's own nothing is asked, only of a single step.
     assert set(report["summary"]) == {"hold", "fail", "open"}
@@ -65,7 +70,22 @@ def test_the_tables_fit_and_mark_what_does_not_hold(bench):
     assert "64, 8, 1, 3  parity" in out
     # Eager is not five times as fast as itself.
     assert "! " in out and "(5)" in out
-    assert "1 could not be measured" in out, "jax was to be left out"
+    assert "2 could not be measured" in out, "jax was to be left out"
+    assert "The floors were set with the loss on the last output" in out
+
+
+def test_one_loss_alone(bench):
+    code, out, _ = bench(*QUICK, "--sizes", "2x3x4x5", "--backend", "eager", "--loss", "last")
+    assert code == 0
+    assert "A training step, loss on the last output" in out and "A training step, loss on all" not in out
+
+
+def test_cells_have_sizes_of_their_own(bench):
+    words = ("--sizes", "none", "--cells", "sru,multiplicative_lstm", "--cells-at", "2x3x4x5,4001x10x1x10")
+    code, out, _ = bench(*QUICK, *words, "--backend", "eager", "--loss", "all")
+    assert code == 0
+    assert "Cells beside lstm at 4001x10x1x10, loss on all outputs" in out and "A training step" not in out
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_sizes_of_which_nothing_is_asked(bench):
@@ -87,6 +107,7 @@ def test_nothing_but_the_further_tables(bench):
         (["--sizes", "parity,imdb_glove"], "Did you mean 'imdb-glove'"),
         (["--sizes", "1x2"], "32x10x8x16"),
         (["--cells", "lstn"], "Did you mean 'lstm'"),
+        (["--loss", "lst"], "Did you mean 'last'"),
         (["--more", "memry"], "Did you mean 'memory'"),
         (["--backend", "cpuu", "--sizes", "none"], "Did you mean 'cpu'"),
         (["--threads", "100000"], "cores"),
@@ -104,5 +125,5 @@ def test_help(bench):
     code, out, _ = bench("--help")
     assert code == 0
     words = " ".join(out.replace("|", " ").replace("│", " ").split())
-    for name in (*MORE, "--sizes", "--cells", "--no-peers", "--seconds", "--threads"):
+    for name in (*MORE, "--sizes", "--cells", "--cells-at", "--loss", "--no-peers", "--seconds", "--threads"):
         assert name in words

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from gatelab.backends import eager
-from gatelab.backends.base import Backend, Form, Result, Run, must_be_seen, put_together, take_apart
+from gatelab.backends.base import Backend, Form, Result, Run, must_be_seen, put_together, tensors_of
 from gatelab.backends.cpu import kernels, operators
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.refusal import why_not
+from gatelab.backends.cpu.shapes import Shape, find_shape
 
 
 def backend_on(host: Host) -> Backend:
@@ -38,12 +39,11 @@ def run(asked: Run, host: Host | None = None) -> Result:
         return operators.run(asked)
     if not asked.x.numel():
         return eager.run(asked)
-    host = host or this_host()
-    form, tensors = take_apart(asked)
+    shape, tensors = find_shape(asked, host or this_host()), tensors_of(asked)
     if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors):
-        output, *final = _Kernels.apply(asked, form, host, *tensors)  # type: ignore[no-untyped-call]
+        output, *final = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
         return Result(output, tuple(final))
-    output, state, _ = kernels.forward(asked, host, saves=False)
+    output, state, _ = kernels.forward(shape, tensors, saves=False)
     return Result(output, state)
 
 
@@ -51,9 +51,9 @@ class _Kernels(torch.autograd.Function):
     """A run and its gradients. What goes in is saved as torch does it, so that a change in place is noticed."""
 
     @staticmethod
-    def forward(ctx: Any, asked: Run, form: Form, host: Host, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        output, final, record = kernels.forward(asked, host, saves=True)
-        ctx.form, ctx.host = form, host
+    def forward(ctx: Any, shape: Shape, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        output, final, record = kernels.forward(shape, tensors, saves=True)
+        ctx.shape = shape
         ctx.save_for_backward(record, *tensors)
         ctx.set_materialize_grads(False)
         return output, *final
@@ -61,10 +61,10 @@ class _Kernels(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
         record, *tensors = ctx.saved_tensors
-        form, wanted = ctx.form, ctx.needs_input_grad[3:]
+        wanted = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or any(map(_is_batched, arriving)):
-            return None, None, None, *_through_eager(form, tensors, arriving, wanted)
-        return None, None, None, *operators.backward(form, tensors, ctx.host, record, arriving, wanted)
+            return None, *_through_eager(ctx.shape.form, tensors, arriving, wanted)
+        return None, *kernels.backward(ctx.shape, tensors, record, arriving, wanted)
 
 
 def _is_batched(gradient: Tensor | None) -> bool:

@@ -28,7 +28,7 @@ _LOCK = RLock()
 ARGUMENT_TYPES: dict[str, Any] = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64}
 
 PACKING = ("pack.straight", "pack.turned", "collect", "collect.lanes")
-"""Functions of a library that Python calls; the others are called by kernels."""
+"""Functions of a library that are called from outside; the others are called by kernels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Library:
     """The functions that all kernels of a form and a layout share: products, borders, packing.
 
     Attributes:
-        calls: those that Python calls, by name.
+        addresses: of those that pack weights and collect gradients.
         prefix: of all names.
         owner: what keeps the machine code in memory.
     """
@@ -44,7 +44,7 @@ class Library:
     form: Form
     layout: Layout
     prefix: str
-    calls: dict[str, Callable[..., None]]
+    addresses: dict[str, int]
     owner: object
 
 
@@ -56,7 +56,7 @@ class Kernel:
         plan: what it does and where it finds everything.
         pointers: what the table of pointers has to hold, in order.
         numbers: likewise.
-        call: the function.
+        address: of the function.
         owner: what keeps the machine code in memory.
     """
 
@@ -64,7 +64,7 @@ class Kernel:
     library: Library
     pointers: tuple[str, ...]
     numbers: tuple[str, ...]
-    call: Callable[..., None]
+    address: int
     owner: object
 
 
@@ -99,13 +99,9 @@ def _library(bits: int, rows: bool, host: Host) -> Library:
     for function in functions:
         if not function.internal:
             binding.add_symbol(function.name, engine.get_function_address(function.name))
-    calls = {
-        name: function_of(engine, function)
-        for name in PACKING
-        for function in functions
-        if function.name == prefix + name
-    }
-    return Library(form, layout, prefix, calls, engine)
+    names = {function.name.removeprefix(prefix) for function in functions}
+    addresses = {name: engine.get_function_address(prefix + name) for name in PACKING if name in names}
+    return Library(form, layout, prefix, addresses, engine)
 
 
 def library_functions(form: Form, layout: Layout) -> list[Code]:
@@ -157,7 +153,9 @@ def layout_of(bits: int, rows: bool, host: Host) -> Layout:
 def _compiled(plan: Plan, library: Library, written: tuple[Code, Tables], host: Host) -> Kernel:
     code, tables = written
     engine = assemble(module_text([code], host), host)
-    return Kernel(plan, library, tuple(tables.pointers), tuple(tables.numbers), function_of(engine, code), engine)
+    return Kernel(
+        plan, library, tuple(tables.pointers), tuple(tables.numbers), engine.get_function_address(code.name), engine
+    )
 
 
 def module_text(functions: Sequence[Code], host: Host) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import torch
 
 from gatelab.backends.cpu.jit import Kernel
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.plan import Plan
-from gatelab.backends.cpu.threads import run
-from gatelab.backends.cpu.weights import Sizes, collecting, measure_gradients, measure_weights, packing
+from gatelab.backends.cpu.program import Job, Lent, Own, Phase, Program
+from gatelab.backends.cpu.weights import Entries, Sizes, collecting, measure_gradients, measure_weights, packing
 
 CHUNK_BYTES = 2**18
 """Of a chunk in lanes, which has to stay in the cache while its weight gradients are taken."""
@@ -25,8 +25,14 @@ CHUNK_ENTRIES = 128
 TILE = {"rows": 32, "lanes": 2}
 """Members of a tile at most: in rows enough to read a weight once for many, in lanes as many as share a number."""
 
+SIDES = ("start", "final", "fresh", "d.start", "d.final", "d.fresh")
+"""What arrays of states there may be."""
+
 WORTH_A_THREAD = 1_000_000
 """Multiply-adds of a run from which a second thread takes less time than it costs to wake it."""
+
+MUCH = 2**19
+"""Bytes from which several threads pack weights or collect gradients."""
 
 LINE = 64
 """Bytes of a cache line."""
@@ -63,8 +69,18 @@ def measure_areas(plan: Plan, sizes: Sizes) -> dict[str, int]:
     return found
 
 
+class Launch(NamedTuple):
+    """A call for so many replicas and threads, and the bytes that have to be lent to it."""
+
+    program: Program
+    bytes: int
+
+
 class Way:
     """A kernel for a run of certain sizes, with all that does not change from call to call.
+
+    The values of a call are the kernel's table of pointers, the addresses of the parameters, and those of their
+    gradients if they get any.
 
     Attributes:
         chunk: steps taken at a time.
@@ -72,12 +88,18 @@ class Way:
         found: every number that the kernel may ask for. Offsets in the scratch are counted in vectors, those of
             weights and gradients in numbers.
         packs: the tables that pack its weights.
+        collects: those that bring the gradients into torch's order.
         at: the place of each name in the table of pointers.
+        sequences: the places of an array of torch, of its step from sequence to sequence, and from step to step.
+        states: the names of the arrays of states, by what they are.
+        parameters: the place of the first parameter's address.
+        gradients: that of its gradient's.
+        blank: values that are all 0.
     """
 
     def __init__(self, kernel: Kernel, sizes: Sizes, order: Mapping[str, int], time: int, batch: int, work: int):
         plan, form = kernel.plan, kernel.library.form
-        self.kernel, self.sizes, self.order, self.time, self.batch, self.work = kernel, sizes, order, time, batch, work
+        self.kernel, self.order, self.time, self.batch, self.work = kernel, order, time, batch, work
         self.tiles = tiles_of(plan.layout, batch)
         members = -(-plan.layout.members(batch) // self.tiles)
         areas = measure_areas(plan, sizes)
@@ -86,20 +108,104 @@ class Way:
         self.found = areas | measure_weights(plan, form, size) | measure_gradients(plan, size)
         vectors = self._measure_scratch(members)
         self.bytes = -(-vectors * form.lanes * form.bits // 8 // LINE) * LINE + LINE
-        self.numbers = (ctypes.c_int64 * max(1, len(kernel.numbers)))(*(self.found[name] for name in kernel.numbers))
-        self.packs = packing(kernel, sizes, order)
-        self.at = {name: k for k, name in enumerate(kernel.pointers)}
-        self.table: Any = ctypes.c_int64 * max(1, len(kernel.pointers))
+        self.numbers = array("q", [self.found[name] for name in kernel.numbers])
+        self.packs, self.collects = packing(kernel, sizes, order), collecting(kernel, sizes, order)
+        self.at = at = {name: k for k, name in enumerate(kernel.pointers)}
+        steps = {name: (f"{name} batch", f"{name} time") for name in at}
+        self.sequences = {
+            name: (at[name], at[batch], at[time]) for name, (batch, time) in steps.items() if batch in at and time in at
+        }
+        cell = plan.task.cell
+        self.states = {side: tuple(f"{side}.{state}" for state in cell.states) for side in SIDES}
+        self.parameters = len(self.at)
+        self.gradients = self.parameters + len(order)
+        self.blank = array("q", [0] * (self.gradients + len(order) * bool(self.collects)))
+        self._launches: dict[tuple[int, int], Launch] = {}
 
     @cached_property
-    def collects(self) -> Any:
-        """The tables that bring the gradients into torch's order."""
-        return collecting(self.kernel, self.sizes, self.order)
+    def collected(self) -> tuple[bool, ...]:
+        """Which parameters have a gradient."""
+        names = {name for table in self.collects for name in table.names}
+        return tuple(name in names for name in self.order)
 
-    @cached_property
-    def collected(self) -> frozenset[str]:
-        """The parameters that have a gradient."""
-        return frozenset(name for table in self.collects for name in table.names)
+    def launch(self, replicas: int) -> Launch:
+        """With as many threads as torch has."""
+        key = replicas, torch.get_num_threads()
+        if key not in self._launches:
+            self._launches[key] = self._make_launch(*key)
+        return self._launches[key]
+
+    def _make_launch(self, replicas: int, threads: int) -> Launch:
+        bytes_each = self.kernel.library.form.bits // 8
+        workers = self._workers(replicas, threads)
+        weights = lines(self.found["items.weights"] * bytes_each)
+        gradients = lines(self.found["items.gradients"] * self.tiles * bytes_each)
+        at_weights = workers * self.bytes
+        at_gradients = at_weights + replicas * weights
+        further = (self.tiles, self.found["items.gradients"])
+        phases = [
+            *(self._border(table, replicas, threads, self.parameters, at_weights, weights) for table in self.packs),
+            self._kernel_shares(replicas, workers),
+            *(
+                self._border(table, replicas, threads, self.gradients, at_gradients, gradients, *further)
+                for table in self.collects
+            ),
+        ]
+        lent = [
+            (replica * len(self.blank) + self.at[name], start + replica * apart)
+            for name, start, apart in (("weights", at_weights, weights), ("gradients", at_gradients, gradients))
+            if name in self.at
+            for replica in range(replicas)
+        ]
+        return Launch(Program(phases, len(self.blank) * replicas, lent), at_gradients + replicas * gradients)
+
+    def _workers(self, replicas: int, threads: int) -> int:
+        """How many threads take a share of the tiles."""
+        enough = 1 + self.time * self.batch * replicas * self.work // WORTH_A_THREAD
+        return min(threads, replicas * self.tiles, enough)
+
+    def _kernel_shares(self, replicas: int, workers: int) -> Phase:
+        """The kernel over all tiles of all replicas, each worker's share as near to the others' as can be."""
+
+        def jobs(begin: int, end: int, worker: int) -> Iterator[Job]:
+            for replica in range(begin // self.tiles, -(-end // self.tiles)):
+                first = replica * self.tiles
+                yield (
+                    self.kernel.address,
+                    Own(replica * len(self.blank)),
+                    self.numbers.buffer_info()[0],
+                    self.time,
+                    self.batch,
+                    self.tiles,
+                    max(begin - first, 0),
+                    min(end - first, self.tiles),
+                    Lent(worker * self.bytes),
+                    self.chunk,
+                )
+
+        return [
+            [*jobs(begin, end, worker)] for worker, (begin, end) in enumerate(shares(replicas * self.tiles, workers))
+        ]
+
+    def _border(
+        self, table: Entries, replicas: int, threads: int, addresses: int, start: int, apart: int, *further: int
+    ) -> Phase:
+        """Packs parameters, or collects gradients.
+
+        Args:
+            addresses: the place of the first parameter's, or its gradient's, among the values.
+            start: where those of the first replica lie in the memory lent, in the order of kernels.
+            apart: bytes from there to the next replica.
+        """
+
+        def job(replica: int, begin: int, end: int) -> Job:
+            own = Own(replica * len(self.blank) + addresses), Lent(start + replica * apart)
+            return (self.kernel.library.addresses[table.function], table.address, begin, end, *own, *further)
+
+        wanted = min(threads, 1 + replicas * apart // MUCH)
+        if replicas > 1:
+            return [[job(r, 0, table.count) for r in range(*part)] for part in shares(replicas, wanted)]
+        return [[job(0, *part)] for part in shares(table.count, 1 if table.in_turn else min(wanted, table.count))]
 
     def _measure_scratch(self, members: int) -> int:
         """Notes where each area of the scratch begins; the vectors of all."""
@@ -116,41 +222,10 @@ class Way:
             at += vectors
         return at
 
-    def threads(self, replicas: int) -> int:
-        """How many take a share of the tiles."""
-        enough = 1 + self.time * self.batch * replicas * self.work // WORTH_A_THREAD
-        return min(torch.get_num_threads(), replicas * self.tiles, enough)
 
-    def call(self, tables: list[Any], threads: int, scratch: int) -> None:
-        """Runs the kernel over all tiles of all replicas.
-
-        Args:
-            tables: of pointers, one for each replica.
-            scratch: the address of `bytes` for each thread.
-        """
-        tiles, call = self.tiles, self.kernel.call
-        shares = []
-        for worker in range(threads):
-            # A share of the tiles of all replicas, each as near to the others' as can be.
-            begin, end = len(tables) * tiles * worker // threads, len(tables) * tiles * (worker + 1) // threads
-            own = scratch + worker * self.bytes
-            part = [
-                (
-                    table,
-                    self.numbers,
-                    self.time,
-                    self.batch,
-                    tiles,
-                    max(begin - first, 0),
-                    min(end - first, tiles),
-                    own,
-                    self.chunk,
-                )
-                for first, table in zip(range(0, len(tables) * tiles, tiles), tables, strict=True)
-                if first < end and first + tiles > begin
-            ]
-            shares.append(part)
-        run(call, shares)
+def shares(count: int, parts: int) -> list[tuple[int, int]]:
+    """So many things in parts, as near to each other as can be: where each begins and ends."""
+    return [(count * k // parts, count * (k + 1) // parts) for k in range(parts)]
 
 
 def lines(size: int) -> int:

@@ -10,60 +10,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gatelab.backends.base import Form, Result, Run, put_together, take_apart
+from gatelab.backends.base import Form, Result, Run, form_of, put_together, tensors_of
 from gatelab.backends.cpu import kernels
-from gatelab.backends.cpu.host import Host, this_host
+from gatelab.backends.cpu.host import this_host
+from gatelab.backends.cpu.shapes import find_shape, record_shape
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell_text, write_cell
 
 
-def backward(
-    form: Form,
-    tensors: Sequence[Tensor | None],
-    host: Host,
-    record: Tensor,
-    arriving: Sequence[Tensor | None],
-    wanted: Sequence[bool],
-) -> tuple[Tensor | None, ...]:
-    """The gradients of a run's tensors, in the order of `take_apart`.
-
-    Args:
-        arriving: the gradients of the output and the final states.
-        wanted: of which tensors there should be one; there may be more.
-    """
-    # A kernel reads memory as it is, and torch may keep a minus sign beside it.
-    output, *final = (value if value is None else value.resolve_neg() for value in arriving)
-    found = kernels.backward(
-        put_together(form, tensors),
-        host,
-        record,
-        output,
-        final,
-        input_gradient=wanted[0],
-        state_gradient=any(wanted[1 : 1 + form.states]),
-    )
-    states = (*(found.state or (None,) * form.states), *(found.fresh or (None,) * form.fresh))
-    gradients = (
-        found.x,
-        *(gradient if is_wanted else None for gradient, is_wanted in zip(states, wanted[1:], strict=False)),
-        *map(found.parameters.get, form.parameters),
-    )
-    return *gradients, *(None,) * (len(tensors) - len(gradients))
-
-
-# A run as a node of a graph.
-
-
 def run(asked: Run) -> Result:
     """See `Run` and `Result` for the shapes."""
-    form, tensors = take_apart(asked)
+    form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
     text = _write(*form, tuple(value is not None for value in tensors))
     saves = torch.is_grad_enabled() and any(value.requires_grad for value in there)
@@ -102,7 +65,8 @@ def _forward(tensors: list[Tensor], text: str, saves: bool) -> list[Tensor]:
     asked = _read(text, tensors)
     if not asked.x.numel():
         return _forward_fake(tensors, text, saves)
-    output, final, record = kernels.forward(asked, this_host(), saves=saves)
+    shape = find_shape(asked, this_host())
+    output, final, record = kernels.forward(shape, tensors_of(asked), saves=saves)
     return [output, *final, *([] if record is None else [record])]
 
 
@@ -113,25 +77,8 @@ def _forward_fake(tensors: list[Tensor], text: str, saves: bool) -> list[Tensor]
     time, *batch = asked.x.shape[:-1]
     shapes = [(time, *batch, sizes[cell.width(cell.output)])]
     shapes += [(*batch, sizes[cell.width(state)]) for state in cell.states]
-    shapes += [_record_shape(asked, this_host())] if saves else []
+    shapes += [record_shape(asked, this_host())] if saves else []
     return [asked.x.new_empty(shape) for shape in shapes]
-
-
-def _record_shape(asked: Run, host: Host) -> tuple[int, int]:
-    """(R, numbers); where the batch is a symbol and decides the layout, so does what the shape says."""
-    shape = kernels.shape_of(replace(asked, x=asked.x[:, ..., :1, :]), host)
-    lanes, batch = host.bits // shape.bits, asked.x.shape[-2]
-
-    def numbers(rows: bool) -> int:
-        return kernels.record_numbers(replace(shape, rows=rows, batch=batch), host)
-
-    # Few sequences are run in rows, more perhaps in lanes.
-    few = next((b for b in range(1, lanes + 1) if not kernels.is_rows(shape.sizes, b, lanes)), None)
-    if few is None:
-        return shape.replicas, numbers(True)
-    if isinstance(batch, int):
-        return shape.replicas, numbers(batch < few)
-    return shape.replicas, torch.sym_ite(batch < few, numbers(True), numbers(False))
 
 
 def _backward(
@@ -151,7 +98,9 @@ def _backward(
     form, there = _form(text)
     if tensors[0].numel():
         needed = [is_wanted or False for is_wanted in _spread(wanted, there)]
-        gradients = backward(form, _spread(tensors, there), this_host(), record, _spread(arriving, arrived), needed)
+        run = put_together(form, _spread(tensors, there))
+        shape = find_shape(run, this_host())
+        gradients = kernels.backward(shape, tensors_of(run), record, _spread(arriving, arrived), needed)
         found = [gradient for gradient, is_there in zip(gradients, there, strict=True) if is_there]
     else:
         found = [None] * len(tensors)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatelab.backends.base import Run
-from gatelab.language.cell import Cell
+from gatelab.backends.cpu.task import Same
 
 NUMBERS = (torch.float32, torch.float64)
 STRIDED = torch.strided
@@ -20,22 +20,25 @@ def why_not(asked: Run) -> str | None:
 
     Kernels trust the tensors they are given, so each is looked at, at every call.
     """
-    cell, x, sizes = asked.cell, asked.x, asked.sizes
+    cell, sizes, parameters, x, state = asked[:5]
     if torch.compiler.is_compiling():
         return _of_kinds(x)
-    dtype, shape = x.dtype, tuple(x.shape)
+    dtype, shape = x.dtype, x.shape
     if dtype not in NUMBERS:
         return _of_kinds(x)
     if len(shape) not in (3, 4) or shape[-1] != sizes[cell.width("x")]:
         return "x has not the axes time, batch and unit, or not the width of the cell"
-    if len(asked.state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
+    if len(state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
         return "there is not one tensor for each state"
     if not _lies_well(x, dtype):
         return _in_words("x", x, dtype, shape)
-    for name, expected in _shapes(cell, tuple(sizes.items()), shape[1:-2]):
-        value = asked.parameters[name]
+    names = tuple(parameters)
+    for name, expected in zip(names, _shapes(Same(cell), tuple(sizes.items()), names, shape[1:-2]), strict=True):
+        value = parameters[name]
         if value.shape != expected or not _lies_well(value, dtype):
             return _in_words(name, value, dtype, expected)
+    if asked.is_plain and state.count(None) == len(state):
+        return None
     for what, around, kind, expected in _around(asked):
         if not (_spreads(tuple(around.shape), expected) and _lies_well(around, kind)):
             return _in_words(what, around, kind, expected)
@@ -85,14 +88,12 @@ def _around(asked: Run) -> Iterator[tuple[str, Tensor, torch.dtype, tuple[int, .
 
 @lru_cache(maxsize=1024)
 def _shapes(
-    cell: Cell, sizes: tuple[tuple[str, int], ...], replicas: tuple[int, ...]
-) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """The names of the parameters, and the shape of each."""
-    size, shapes = dict(sizes), cell.shapes
+    same: Same, sizes: tuple[tuple[str, int], ...], parameters: tuple[str, ...], replicas: tuple[int, ...]
+) -> list[tuple[int, ...]]:
+    """Of the parameters."""
+    size, shapes = dict(sizes), same.cell.shapes
     symbols = {**shapes.matrices, **{name: (width,) for name, width in shapes.vectors.items()}}
-    return tuple(
-        (name, (*replicas, *(size[symbol] for symbol in symbols.get(name, ())))) for name in cell.parameter_names
-    )
+    return [(*replicas, *(size[symbol] for symbol in symbols.get(name, ()))) for name in parameters]
 
 
 def _in_words(what: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> str:

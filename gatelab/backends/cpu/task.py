@@ -49,11 +49,13 @@ class Task:
         return dict(self.masks)
 
 
-@dataclass(frozen=True)
 class Same:
     """A cell by identity: a layer asks with the same one each time, and comparing equations costs more than a step."""
 
-    cell: Cell
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
 
     def __hash__(self) -> int:
         return id(self.cell)

@@ -1,4 +1,4 @@
-"""Several calls of machine code at once.
+"""Jobs, functions of machine code with their arguments, run one after the other or in several threads.
 
 Where torch brings an OpenMP library, its threads do the work. Between torch's operations they wait busily, so that
 threads of our own would have to share the cores with them: with two threads on two cores a step took up to twice as
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ import torch
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.jit import assemble
 
-Job = tuple[Any, ...]
-"""A function of an engine and its arguments, all of them addresses or whole numbers."""
+ARGUMENTS = 9
+"""Of a function; what a shorter one is given too much it does not read."""
 
-MOST = 9
-"""Arguments of a function; what a shorter one is given too much it does not read."""
+WORDS = 1 + ARGUMENTS
+"""Of a job in memory: the address of a function and its arguments."""
 
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 """A pool of threads by process and size: after a fork the child makes its own, since threads do not survive it."""
@@ -32,67 +33,73 @@ _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 _PROCESS = os.getpid()
 
 
-def run(function: Callable[..., None], shares: Sequence[Sequence[Job]]) -> None:
-    """Calls a function with the arguments of each job, each share in a thread of its own; returns when all is done."""
-    if len(shares) == 1:
-        for job in shares[0]:
-            function(*job)
+def run_jobs(begin: int, end: int) -> None:
+    """Runs the jobs between two addresses, one after the other."""
+    _machine().jobs(begin, end)
+
+
+def run_shares(shares: int, count: int) -> None:
+    """Runs shares of jobs, each in a thread; returns when all are done.
+
+    Args:
+        shares: the address of a table: how many there are, where each begins, and where the last one ends.
+        count: how many there are.
+    """
+    machine = _machine()
+    if machine.team is not None and os.getpid() == _PROCESS:
+        machine.team(machine.share, shares, count, 0)
         return
-    team = _team() if os.getpid() == _PROCESS else None
-    if team is None:
-        _with_pool(function, shares)
-        return
-    starts = len(shares) + 3
-    rows = (ctypes.c_int64 * (starts + sum(map(len, shares)) * MOST))()
-    rows[0], rows[1] = len(shares), _address(function)
-    rows[2] = at = starts
-    for k, share in enumerate(shares):
-        for job in share:
-            rows[at : at + len(job)] = [v if isinstance(v, int) else ctypes.addressof(v) for v in job]
-            at += MOST
-        rows[3 + k] = at
-    team(rows, len(shares))
-
-
-def _with_pool(function: Callable[..., None], shares: Sequence[Sequence[Job]]) -> None:
-    def take(share: Sequence[Job]) -> None:
-        for job in share:
-            function(*job)
-
-    key = os.getpid(), len(shares)
+    key = os.getpid(), count
     if key not in _POOLS:
-        _POOLS[key] = ThreadPoolExecutor(len(shares) - 1, "gatelab")
-    others = [_POOLS[key].submit(take, share) for share in shares[1:]]
-    take(shares[0])
+        _POOLS[key] = ThreadPoolExecutor(count - 1, "gatelab")
+    _, *bounds = (ctypes.c_int64 * (count + 2)).from_address(shares)
+    others = [_POOLS[key].submit(machine.jobs, *bounds[k : k + 2]) for k in range(1, count)]
+    machine.jobs(*bounds[:2])
     for other in others:
         other.result()
 
 
+@dataclass(frozen=True)
+class _Machine:
+    """What reads tables of jobs.
+
+    Attributes:
+        jobs: runs those between two addresses.
+        team: has the threads of torch's OpenMP library call a function with a table, if there is such a library.
+        share: the address of that function.
+    """
+
+    jobs: Callable[[int, int], None]
+    team: Callable[[int, int, int, int], None] | None
+    share: int
+    owner: object
+
+
 @lru_cache(maxsize=1)
-def _team() -> Callable[[Any, int], None] | None:
-    """What runs a table of jobs in the threads of torch's OpenMP library, if it has one."""
+def _machine() -> _Machine:
     library = _openmp()
-    if library is None:
-        return None
-    text = _SHARE.format(
-        number=_address(library.omp_get_thread_num),
-        count=_address(library.omp_get_num_threads),
-        arguments=", ".join(f"i64 %a{k}" for k in range(MOST)),
+    text = _JOBS.format(
+        words=8 * WORDS,
+        arguments=", ".join(f"i64 %a{k}" for k in range(ARGUMENTS)),
         loads="\n".join(
-            f"  %p{k} = getelementptr i64, ptr %row, i64 {k}\n  %a{k} = load i64, ptr %p{k}" for k in range(MOST)
+            f"  %p{k} = getelementptr i64, ptr %job, i64 {k + 1}\n  %a{k} = load i64, ptr %p{k}"
+            for k in range(ARGUMENTS)
         ),
-        most=MOST,
     )
+    if library is not None:
+        text += _SHARE.format(
+            number=_address(library.omp_get_thread_num),
+            count=_address(library.omp_get_num_threads),
+        )
     engine = assemble(text, this_host())
-    share = engine.get_function_address("share")
-    start = library.GOMP_parallel
-    start.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-    start.restype = None
-
-    def team(rows: Any, threads: int, _owner: object = engine) -> None:
-        start(share, ctypes.addressof(rows), threads, 0)
-
-    return team
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
+    jobs = kind(engine.get_function_address("jobs"))
+    if library is None:
+        return _Machine(jobs, None, 0, engine)
+    team = library.GOMP_parallel
+    team.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    team.restype = None
+    return _Machine(jobs, team, engine.get_function_address("share"), engine)
 
 
 def _openmp() -> Any:
@@ -113,45 +120,51 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-_SHARE = """
-define void @share(ptr %work) {{
+_JOBS = """
+define void @jobs(i64 %first, i64 %last) {{
 entry:
-  %count = load i64, ptr %work
-  %second = getelementptr i64, ptr %work, i64 1
-  %function = load ptr, ptr %second
+  br label %next
+next:
+  %at = phi i64 [ %first, %entry ], [ %following, %body ]
+  %more = icmp slt i64 %at, %last
+  br i1 %more, label %body, label %end
+body:
+  %job = inttoptr i64 %at to ptr
+  %function = load ptr, ptr %job
+{loads}
+  call void %function({arguments})
+  %following = add i64 %at, {words}
+  br label %next
+end:
+  ret void
+}}
+"""
+
+_SHARE = """
+define void @share(ptr %shares) {{
+entry:
+  %count = load i64, ptr %shares
   %own32 = call i32 inttoptr (i64 {number} to ptr)()
   %all32 = call i32 inttoptr (i64 {count} to ptr)()
   %own = sext i32 %own32 to i64
   %all = sext i32 %all32 to i64
   br label %next
 next:
-  %k = phi i64 [ %own, %entry ], [ %later, %done ]
+  %k = phi i64 [ %own, %entry ], [ %later, %begin ]
   %there = icmp slt i64 %k, %count
   br i1 %there, label %begin, label %end
 begin:
+  %k1 = add i64 %k, 1
   %k2 = add i64 %k, 2
-  %k3 = add i64 %k, 3
-  %first_place = getelementptr i64, ptr %work, i64 %k2
-  %last_place = getelementptr i64, ptr %work, i64 %k3
+  %first_place = getelementptr i64, ptr %shares, i64 %k1
+  %last_place = getelementptr i64, ptr %shares, i64 %k2
   %first = load i64, ptr %first_place
   %last = load i64, ptr %last_place
-  br label %jobs
-jobs:
-  %at = phi i64 [ %first, %begin ], [ %following, %body ]
-  %more = icmp slt i64 %at, %last
-  br i1 %more, label %body, label %done
-body:
-  %row = getelementptr i64, ptr %work, i64 %at
-{loads}
-  call void %function({arguments})
-  %following = add i64 %at, {most}
-  br label %jobs
-done:
+  call void @jobs(i64 %first, i64 %last)
   %later = add i64 %k, %all
   br label %next
 end:
   ret void
 }}
 """
-"""What each thread of a team does: its shares of a table, which has their number, the function, where each share begins
-and the last one ends, and the arguments of each job."""
+"""What each thread of a team does: its shares, one in a team as large as it was asked to be."""
