@@ -119,6 +119,17 @@ def show(expression: Expression) -> str:
     return _show(expression)[0]
 
 
+def show_in_time(expression: Expression) -> str:
+    """The same, with a state before the step as `c.before`."""
+
+    def before(node: Expression) -> Expression:
+        if isinstance(node, Name) and node.role == "previous":
+            return Name(f"{node.name}.before", "previous")
+        return node
+
+    return show(transform(expression, before))
+
+
 def _show(expression: Expression) -> tuple[str, int]:
     """The text, and how tightly its outermost operator binds."""
     match expression:

@@ -91,19 +91,14 @@ def _all_steps(tile: Tile, part: str, t: str, slots: str, gradients: tuple[str, 
 
 def _loop(tile: Tile, t: str, slot: str, gradients: tuple[str, ...]) -> None:
     """One step."""
-    plan, task = tile.plan, tile.plan.task
+    task = tile.plan.task
     cell = task.cell
     step = _step(tile, "loop", t, slot, gradients)
     if task.alive or task.zoneout:
         step.each([(cell.width(s), _arrive(step, s)) for s in cell.states])
     finish = step.copies("loop")
     finish += [(cell.width(s), _before(step, s)) for s in cell.states if not _lies_there(step, s)]
-    phases = plan.parts["loop"].phases
-    for number, groups in enumerate(plan.parts["loop"].groups):
-        step.multiply(groups, tile.members)
-        step.phase(number, finish if number == len(phases) - 1 else None)
-    if not phases:
-        step.each(finish)
+    step.all_phases(finish)
 
 
 def _lies_there(step: Step, state: str) -> bool:

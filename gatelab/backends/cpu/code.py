@@ -114,6 +114,10 @@ class Code:
     def write(self, text: str) -> None:
         self.lines.append("  " + text)
 
+    def note(self, text: str) -> None:
+        """For those who read it."""
+        self.write(f"; {text}")
+
     def value(self, text: str) -> str:
         name = self.new()
         self.write(f"{name} = {text}")

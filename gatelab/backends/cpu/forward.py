@@ -97,12 +97,7 @@ def _loop(tile: Tile, t: str, slot: str, now: str, following: str) -> None:
     place = output_place(task)
     if place.base == "output" and _output_part(plan) == "loop":
         finish.append((cell.width(cell.output), _output(step)))
-    phases = plan.parts["loop"].phases
-    for number, groups in enumerate(plan.parts["loop"].groups):
-        step.multiply(groups, tile.members)
-        step.phase(number, finish if number == len(phases) - 1 else None)
-    if not phases:
-        step.each(finish)
+    step.all_phases(finish)
     if place.base == "next":
         pointer = step.block(place, "0")
         tile.go_out("output", cell.width(cell.output), Base(pointer, tile.members), t, "1")

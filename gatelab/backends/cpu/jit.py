@@ -196,7 +196,7 @@ def function_of(engine: Any, code: Code) -> Callable[..., None]:
     return called
 
 
-LIBRARY = ("log", "sin", "cos", "pow", "erf", "expm1", "log1p")
+LIBRARY = ("sin", "cos", "pow")
 """Functions of the C library that kernels call, in both precisions."""
 
 

@@ -50,7 +50,7 @@ POWERS: dict[float, Callable[[Code, str], str]] = {
 def _power(code: Code, a: str, b: str) -> str:
     """a ** b: a simple form for an exponent that stands in the text as a number of the table, else the C library's.
 
-    That goes lane by lane. A vector form needs log(a) to some ten digits more than it has, and a choice for each of
+    That goes lane by lane. A vector form needs log(a) to some ten bits more than it has, and a choice for each of
     the dozen special cases; powers with learnt exponents are too rare for that.
     """
     for exponent, simple in POWERS.items():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gatelab.backends.cpu.code import Code, Form
 from gatelab.backends.cpu.layout import Layout
-from gatelab.backends.cpu.products import store_sums, widest
+from gatelab.backends.cpu.products import parts_loop, store_sums, widest
 
 ALIGNED = 4
 """In lanes, rows and columns of a block of a gradient; what it writes is padded to whole blocks."""
@@ -113,12 +113,7 @@ def _rows_block(form: Form, vectors: int, name: str) -> Code:
 def _rows_outer(form: Form, name: str, blocks: dict[int, Code]) -> Code:
     """Some vectors of columns after the other, as even as can be."""
     code = Code(form, name, OUTER)
-    most = max(blocks)
-    parts = code.whole("sdiv", code.add("%columns", most - 1), most)
-    with code.loop(parts) as part:
-        first = code.whole("sdiv", code.multiply("%columns", part.index), parts)
-        last = code.whole("sdiv", code.multiply("%columns", code.add(part.index, 1)), parts)
-        vectors = code.whole("sub", last, first)
+    with parts_loop(code, "%columns", max(blocks)) as (_, first, vectors):
         right = code.row("%right", code.multiply(first, "%right_step"))
         matrix = code.row("%matrix", first)
         for v, block in blocks.items():

@@ -23,7 +23,7 @@ from gatelab.compiler.phases import Phase, phases, waits
 from gatelab.compiler.program import Lines, needed
 from gatelab.compiler.schedule import Pass
 from gatelab.compiler.shapes import SINGLE, width_of
-from gatelab.language.expressions import Apply, Expression, Line, Name, Number, Product, names, transform
+from gatelab.language.expressions import Apply, Expression, Line, Name, Number, Product, names, show_in_time, transform
 from gatelab.language.ops import OPERATIONS
 
 PARTS = ("before", "loop", "after")
@@ -82,6 +82,14 @@ class Group:
     products: tuple[tuple[Product, ...], ...]
     place: Place
     adds: bool
+
+    def texts(self) -> list[str]:
+        """The value that each sum is, in words of the language."""
+        sign = "+=" if self.adds else "="
+        return [
+            f"{name} {sign} {' + '.join(map(show_in_time, products))}"
+            for (name, _), products in zip(self.targets, self.products, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,10 @@ class Plan:
             if any(line.name == name for phase in found.phases for line in (*phase.products, *phase.lines)):
                 return part
         return ""
+
+
+def line_text(line: Line) -> str:
+    return f"{line.name} = {show_in_time(line.expression)}"
 
 
 def forward_plan(task: Task, layout: Layout, saves: bool) -> Plan:

@@ -10,10 +10,11 @@ has a row each: where the operand begins, how many vectors lie between its block
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gatelab.backends.cpu.code import Code, Form
+from gatelab.backends.cpu.code import Code, Form, Loop
 from gatelab.backends.cpu.layout import Layout
 
 SEGMENT_FIELDS = 3
@@ -70,7 +71,7 @@ def height(form: Form, vectors: int, layout: Layout) -> int:
 
 
 def parts(count: int, most: int) -> tuple[int, ...]:
-    """A count in parts as even as can be, as the kernels part it."""
+    """A count in parts as even as can be."""
     number = -(-count // most)
     return tuple(count * (k + 1) // number - count * k // number for k in range(number))
 
@@ -117,7 +118,7 @@ def _rows_block(form: Form, size: Block, name: str) -> Code:
     code = Code(form, name, BLOCK, internal=True)
     sums = _Sums(code, size, lambda a, v: code.row(code.row("%out", code.multiply("%out_step", v)), a))
     turn = unroll(form)
-    with code.loop("%count", carried=[("ptr", "%weights"), *sums.carried(zeros=True)]) as segments:
+    with code.loop("%count", carried=[("ptr", "%weights"), *sums.zeros]) as segments:
         begin, step, units = _segment(code, segments.index)
         operand = code.row(begin, "%member")
         blocks = code.whole("sdiv", code.add(units, form.lanes - 1), form.lanes)
@@ -143,7 +144,7 @@ def _lanes_block(form: Form, size: Block, name: str) -> Code:
     """Some units of the result, for as many sequences as the vectors have lanes."""
     code = Code(form, name, BLOCK, internal=True)
     sums = _Sums(code, size, lambda a, v: code.row(code.row("%out", code.multiply("%out_step", a)), v))
-    with code.loop("%count", carried=[("ptr", "%weights"), *sums.carried(zeros=True)]) as segments:
+    with code.loop("%count", carried=[("ptr", "%weights"), *sums.zeros]) as segments:
         begin, step, units = _segment(code, segments.index)
         weights, *found = segments.carried
         operand = code.row(begin, "%member")
@@ -191,7 +192,9 @@ class _Sums:
     def count(self) -> int:
         return self.size.numbers * self.size.vectors
 
-    def carried(self, zeros: bool) -> list[tuple[str, str]]:
+    @property
+    def zeros(self) -> list[tuple[str, str]]:
+        """What the sums are at first, with their types."""
         return [(self.code.form.vector, self.code.form.constant(0.0))] * (self.count * self.chains)
 
     def add(self, found: Sequence[str], numbers: Sequence[str], vectors: Sequence[str], turn: int) -> list[str]:
@@ -224,16 +227,24 @@ def store_sums(code: Code, adds: str, values: Sequence[str], places: Sequence[st
             code.store(value, place)
 
 
+@contextmanager
+def parts_loop(
+    code: Code, count: str, most: int, carried: Sequence[tuple[str, str]] = ()
+) -> Iterator[tuple[Loop, str, str]]:
+    """Goes through the parts of a count as `parts` makes them: the loop, where each begins, how much it is."""
+    number = code.whole("sdiv", code.add(count, most - 1), most)
+    with code.loop(number, carried=carried) as part:
+        first = code.whole("sdiv", code.multiply(count, part.index), number)
+        last = code.whole("sdiv", code.multiply(count, code.add(part.index, 1)), number)
+        yield part, first, code.whole("sub", last, first)
+
+
 def _rows_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
     """All panels of weights, each for all sequences."""
     code = Code(form, name, PRODUCT)
     most = widest(form)
-    panel_count = code.whole("sdiv", code.add("%blocks", most - 1), most)
-    with code.loop(panel_count, carried=[("ptr", "%weights")]) as panel:
+    with parts_loop(code, "%blocks", most, [("ptr", "%weights")]) as (panel, first, vectors):
         (weights,) = panel.carried
-        first = code.whole("sdiv", code.multiply("%blocks", panel.index), panel_count)
-        last = code.whole("sdiv", code.multiply("%blocks", code.add(panel.index, 1)), panel_count)
-        vectors = code.whole("sub", last, first)
         out = code.row("%out", code.multiply("%out_step", first))
         for v in range(1, most + 1):
             with code.when(code.value(f"icmp eq i64 {vectors}, {v}")):
@@ -276,18 +287,13 @@ def _lanes_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
 
 
 def _parted(code: Code, count: str, calls: dict[int, Code], arguments: Callable[[str], list[tuple[str, str]]]) -> None:
-    """Calls the function for each part of a count, the parts as even as can be.
+    """Calls the function for each part of a count.
 
     Args:
         calls: a function for each size of a part.
         arguments: of a call, from where its part begins.
     """
-    most = max(calls)
-    parts = code.whole("sdiv", code.add(count, most - 1), most)
-    with code.loop(parts) as part:
-        first = code.whole("sdiv", code.multiply(count, part.index), parts)
-        last = code.whole("sdiv", code.multiply(count, code.add(part.index, 1)), parts)
-        size = code.whole("sub", last, first)
+    with parts_loop(code, count, max(calls)) as (_, first, size):
         code.count += 1
         after = f"parted{code.count}"
         labels = {a: f"part{code.count}.{a}" for a in calls}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gatelab.backends.cpu.code import Code
 from gatelab.backends.cpu.operations import EMITTERS
 from gatelab.backends.cpu.over_units import MIXING, REDUCTIONS, Units
-from gatelab.backends.cpu.plan import Group, Part, Place, Plan, mixes, operand_width
+from gatelab.backends.cpu.plan import Group, Part, Place, Plan, line_text, mixes, operand_width
 from gatelab.backends.cpu.products import SEGMENT_FIELDS
 from gatelab.compiler.shapes import SINGLE
 from gatelab.language.expressions import Apply, Expression, Line, Name, Number, Product
@@ -80,7 +80,7 @@ class Tables:
         if name not in entries:
             place, value = self.code.new(), self.code.new()
             self.code.opening.append(f"  {place} = getelementptr i64, ptr %{table}, i64 {len(entries)}")
-            self.code.opening.append(f"  {value} = load {kind}, ptr {place}")
+            self.code.opening.append(f"  {value} = load {kind}, ptr {place} ; {name}")
             entries[name] = value
         return entries[name]
 
@@ -114,6 +114,8 @@ class Step:
         """The products of a phase, for so many vectors of each block."""
         code, tables = self.code, self.tables
         for group in groups:
+            for text in group.texts():
+                code.note(text)
             for k, (operand, symbol) in enumerate(group.segments):
                 place = self._operand(operand)
                 base = self.bases[place.base]
@@ -146,6 +148,15 @@ class Step:
             case Name(name=name):
                 return self.plan.places[name]
         raise AssertionError(operand)
+
+    def all_phases(self, finish: list[tuple[str, Action]]) -> None:
+        """All of the part for one step, products and what follows them, and at the end some more actions."""
+        phases = self.part.phases
+        for number, groups in enumerate(self.part.groups):
+            self.multiply(groups, self.members)
+            self.phase(number, finish if number == len(phases) - 1 else None)
+        if not phases:
+            self.each(finish)
 
     # Vector by vector.
 
@@ -257,6 +268,7 @@ class Step:
 
     def _line(self, line: Line) -> Action:
         def write(at: At, memo: Memo) -> None:
+            self.code.note(line_text(line))
             value = self._operation(line, at, memo)
             memo[Name(line.name, "current")] = value
             if line.name in self.plan.places:
