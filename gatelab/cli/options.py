@@ -13,8 +13,14 @@ Threads = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Threads of torch. At the sizes of small studies more gain nothing, and lose much on a busy machine.",
+        help="Threads of torch in each process. At the sizes of small studies more gain nothing, and lose much on a "
+        "busy machine.",
     ),
+]
+
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="So many runs at a time, each in a process of its own; else as the cores allow."),
 ]
 
 

@@ -10,12 +10,13 @@ import typer
 from pydantic import TypeAdapter
 
 from gatelab.cli.console import show
-from gatelab.cli.options import Json, Quiet, Threads, use_threads
+from gatelab.cli.options import Json, Quiet, Threads, Workers, use_threads
 from gatelab.studies.outcome import Outcome, make_outcome
 from gatelab.studies.plan import make_plan
 from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
+from gatelab.studies.workers import workers_for
 from gatelab.training.checkpoint import write_atomically
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.progress import study_bar
@@ -30,6 +31,7 @@ def command(
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps on every task.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    workers: Workers = None,
     threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -44,7 +46,7 @@ def command(
             show(draw_table(state_table(plan, store)))
         return
     with study_bar(len(plan.runs), quiet or as_json) as watch:
-        runs = run_study(plan, store, watch)
+        runs = run_study(plan, store, watch, workers or workers_for(threads))
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
     written = _write(outcome, store.folder, text)

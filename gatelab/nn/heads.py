@@ -10,6 +10,7 @@ from os import PathLike
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gatelab.errors import OptionError, nearest
 from gatelab.language.cell import Cell
@@ -63,7 +64,9 @@ class Head(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Outputs ([R,] B, O) of hidden vectors ([R,] B, H)."""
-        return hidden @ self.weight.mT + self.bias.unsqueeze(-2)
+        if self.weight.ndim == 2:
+            return functional.linear(hidden, self.weight, self.bias)
+        return torch.baddbmm(self.bias.unsqueeze(-2), hidden, self.weight.mT)
 
 
 class SequenceClassifier(nn.Module):
@@ -111,8 +114,13 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits ([R,] B, O) of inputs ([R,] T, B, I), with `lengths` ([R,] B) if they are ragged."""
-        output, _ = self.recurrent(x, lengths=lengths)
-        return self.head(last_valid(output, lengths))  # type: ignore[no-any-return]
+        output, state = self.recurrent(x, lengths=lengths)
+        cell = self.recurrent.cell
+        if cell.output in cell.states:  # Then the layer has picked it already.
+            last = getattr(state, cell.output)[..., -1, :, :]
+        else:
+            last = last_valid(output, lengths)
+        return self.head(last)  # type: ignore[no-any-return]
 
 
 def last_valid(output: Tensor, lengths: Tensor | None) -> Tensor:

@@ -30,6 +30,11 @@ class PlannedRun:
     settings: Settings
     parameters: int
 
+    @property
+    def title(self) -> str:
+        """Which it is, for a person: task, cell and size."""
+        return f"{self.settings.task} {self.label} {self.settings.hidden_size}"
+
 
 @dataclass(frozen=True)
 class Plan:

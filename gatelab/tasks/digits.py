@@ -55,11 +55,11 @@ class DigitsCourse:
     """Batches of images for each replica; the goal is a small loss on the batch just learned."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
-        self.streams = Streams(seeds, "batches")
+        self.streams = Streams(seeds, "batches", DRAWN_FROM, BATCH)
 
     def batch(self) -> Batch:
         data = images()
-        rows = self.streams.integers(DRAWN_FROM, (BATCH,))
+        rows = self.streams.draw()
         return Batch(data.train[rows].transpose(1, 2), data.train_digits[rows])
 
     def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
@@ -75,10 +75,10 @@ class DigitsCourse:
         self.streams.keep(rows)
 
     def state(self) -> dict[str, Tensor]:
-        return {"streams": self.streams.state()}
+        return self.streams.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self.streams.restore(state["streams"])
+        self.streams.restore(state)
 
 
 def score_test_images(model: Model) -> dict[str, Tensor]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+
+AHEAD = 64
+"""Draws made in one call of a generator. A call costs as much as 700 numbers, and there is one for each replica."""
 
 
 def stream_seed(seed: int, purpose: str) -> int:
@@ -20,26 +23,42 @@ def stream_seed(seed: int, purpose: str) -> int:
 
 
 class Streams:
-    """A generator for each replica, so that what one draws does not depend on the others."""
+    """Whole numbers from 0 to below `high` from a generator for each replica, so that none depends on the others.
 
-    def __init__(self, seeds: Sequence[int], purpose: str) -> None:
+    Args:
+        seeds: one a replica.
+        purpose: what they are for, as in `stream_seed`.
+        high: above all of them.
+        count: numbers of one draw.
+    """
+
+    def __init__(self, seeds: Sequence[int], purpose: str, high: int, count: int) -> None:
         self.generators = [torch.Generator().manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+        self.high, self.count = high, count
+        self.ahead = torch.empty(0, len(seeds), count, dtype=torch.long)
 
-    def integers(self, high: int, shape: tuple[int, ...]) -> Tensor:
-        """Whole numbers from 0 to below `high`, (R, *shape)."""
-        return torch.stack([torch.randint(high, shape, generator=one) for one in self.generators])
+    def draw(self) -> Tensor:
+        """The next numbers of every replica, (R, count)."""
+        if not len(self.ahead):
+            shape = (AHEAD, self.count)
+            drawn = [torch.randint(self.high, shape, generator=one) for one in self.generators]
+            self.ahead = torch.stack(drawn, dim=1)
+        first, self.ahead = self.ahead[0], self.ahead[1:]
+        return first
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these replicas only."""
         self.generators = [self.generators[row] for row in rows.tolist()]
+        self.ahead = self.ahead[:, rows]
 
-    def state(self) -> Tensor:
-        """The states of the generators, (R, bytes) of uint8."""
-        return torch.stack([one.get_state() for one in self.generators])
+    def state(self) -> dict[str, Tensor]:
+        """The states of the generators, (R, bytes) of uint8, and what is drawn already, (draws, R, count)."""
+        return {"generators": torch.stack([one.get_state() for one in self.generators]), "ahead": self.ahead}
 
-    def restore(self, state: Tensor) -> None:
+    def restore(self, state: Mapping[str, Tensor]) -> None:
         """Takes up the streams where `state` was taken; there may be fewer of them now."""
-        self.generators = [torch.Generator() for _ in state]
-        for one, its_state in zip(self.generators, state, strict=True):
+        self.ahead = state["ahead"]
+        self.generators = [torch.Generator() for _ in state["generators"]]
+        for one, its_state in zip(self.generators, state["generators"], strict=True):
             # Torch crashes on a state that is a row of a larger tensor (seen in 2.13), so it gets one of its own.
             one.set_state(its_state.clone())

@@ -11,7 +11,17 @@ from torch import Tensor
 
 from gatelab.errors import StoreError
 from gatelab.training.checkpoint import read_tensors, write_tensors
-from gatelab.training.folder import CELL, CHECKPOINT, MODEL, is_finished, read_run, read_weights, write_run
+from gatelab.training.folder import (
+    CELL,
+    CHECKPOINT,
+    MODEL,
+    RUN,
+    claim,
+    is_finished,
+    read_run,
+    read_weights,
+    write_run,
+)
 from gatelab.training.loop import Progress, Training
 from gatelab.training.record import Run, current_versions
 from gatelab.training.settings import Settings
@@ -48,37 +58,50 @@ def fit(
         checkpoint_seconds: how often to save.
 
     Raises:
+        BusyError: another process makes this run.
         StoreError: the folder holds something else, or a file can't be read or written.
     """
-    if folder is not None and is_finished(folder):
+    if folder is None:
+        return _train(Training(settings), 0.0, None, watch, checkpoint_seconds)
+    if is_finished(folder):
         return _read_finished(folder, settings)
-    training, before = _begin(settings, folder, resume)
+    fresh = Training(settings)  # First, so that settings that can't be leave no folder.
+    _prepare(folder)
+    with claim(folder):
+        if is_finished(folder):  # By another process, just now.
+            return _read_finished(folder, settings)
+        return _train(*_begin(fresh, folder, resume), folder, watch, checkpoint_seconds)
+
+
+def _train(
+    training: Training,
+    before: float,
+    folder: Path | None,
+    watch: Callable[[Progress], None] | None,
+    checkpoint_seconds: float,
+) -> Fitted:
     began = saved = time.monotonic()
     while not training.over:
-        progress = training.step()
+        training.step()
         now = time.monotonic()
         if folder is not None and now - saved >= checkpoint_seconds:
             part = training.checkpoint(before + now - began)
             write_tensors(folder / CHECKPOINT, part.tensors, part.facts)
             saved = now
         if watch is not None and (training.taken % WATCH_EVERY == 0 or training.over):
-            watch(progress)
+            watch(training.progress())
     seconds = before + time.monotonic() - began
-    fitted = Fitted(Run(settings, training.results(), seconds, current_versions()), training.kept)
+    fitted = Fitted(Run(training.settings, training.results(), seconds, current_versions()), training.kept)
     if folder is not None:
         write_run(folder, fitted.run, fitted.weights)
     return fitted
 
 
-def _begin(settings: Settings, folder: Path | None, resume: bool) -> tuple[Training, float]:
+def _begin(fresh: Training, folder: Path, resume: bool) -> tuple[Training, float]:
     """A training from its start or its checkpoint, and the seconds that it has had."""
-    if folder is None:
-        return Training(settings), 0.0
-    path = folder / CHECKPOINT
+    path, settings = folder / CHECKPOINT, fresh.settings
     if not path.exists():
-        training = Training(settings)  # First, so that settings that can't be leave no folder.
-        _prepare(folder)
-        return training, 0.0
+        return fresh, 0.0
     if not resume:
         raise StoreError(
             f"{folder} holds a run that was stopped before its end.\nGo on with --resume, or delete the folder."
@@ -106,10 +129,10 @@ def _refuse_others(folder: Path, found: object, settings: Settings) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """Makes the folder, so that what can't be written to is known before the training."""
+    """Makes the folder, so that what can't be one is known before the training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = [path.name for path in folder.iterdir() if path.name not in (MODEL, CELL)]
+        strangers = [path.name for path in folder.iterdir() if path.name not in (RUN, MODEL, CELL, CHECKPOINT)]
     except OSError as error:
         raise StoreError(
             f"{folder} can't be a run's folder ({error.strerror}).\nChoose another one with --out."

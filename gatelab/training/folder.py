@@ -4,13 +4,16 @@ run.json                 settings, versions, results, learning curves; written l
 model.safetensors        the weights of all seeds, each (R, ...)
 cell.txt                 the equations; `--cell .../cell.txt` takes them up again
 checkpoint.safetensors   only until the run is finished
+.lock                    likewise; held by the process that makes the run
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
@@ -21,12 +24,43 @@ from gatelab.training.record import Run
 from gatelab.training.replicas import load_replicas, make_model
 
 RUN, MODEL, CELL, CHECKPOINT = "run.json", "model.safetensors", "cell.txt", "checkpoint.safetensors"
+LOCK = ".lock"
 
 _RUN = TypeAdapter(Run)
 
 
+class BusyError(StoreError):
+    """Another process makes the run in this folder."""
+
+
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Keeps other processes from making the run in a folder, for as long as the context lasts.
+
+    Raises:
+        BusyError: another process makes it.
+        StoreError: the folder can't be written to.
+    """
+    # The operating system gives a lock back when its process ends in any way; a file that stands for one would stay.
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BusyError(
+            f"Another process makes the run in {folder}.\nWait until it is done, or choose another folder with --out."
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"{folder} can't be written to ({error.strerror}).\nChoose another folder with --out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def write_run(folder: Path, run: Run, weights: Mapping[str, Tensor]) -> None:
-    """Writes a finished run and takes its checkpoint away.
+    """Writes a finished run and takes away what only one in the making has.
 
     Raises:
         StoreError: a file can't be written.
@@ -34,9 +68,9 @@ def write_run(folder: Path, run: Run, weights: Mapping[str, Tensor]) -> None:
     write_tensors(folder / MODEL, weights, {"of": run.settings.identity})
     write_atomically(folder / CELL, run.settings.equations.encode())
     write_atomically(folder / RUN, _RUN.dump_json(run, indent=1) + b"\n")
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-    for left_by_a_kill in folder.glob(".*.tmp"):
-        left_by_a_kill.unlink(missing_ok=True)
+    left_by_a_kill = folder.glob(".*.tmp")
+    for path in (folder / CHECKPOINT, folder / LOCK, *left_by_a_kill):
+        path.unlink(missing_ok=True)
 
 
 def is_finished(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -29,9 +30,9 @@ class Progress:
     Attributes:
         step: taken so far.
         steps: at most.
-        learning: replicas that took this step.
+        learning: replicas that go on; none when the run is over.
         replicas: R.
-        loss: the mean over those that learn, in nats.
+        loss: the mean over those that took the step, in nats.
         accuracy: likewise, in percent, on the last batch.
         stage: of the course, in words; may be empty.
     """
@@ -43,6 +44,21 @@ class Progress:
     loss: float
     accuracy: float
     stage: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a step has shown, of the replicas that took it.
+
+    Attributes:
+        losses: of each, in nats.
+        logits: (R, B, O).
+        target: (R, B).
+    """
+
+    losses: list[float]
+    logits: Tensor
+    target: Tensor
 
 
 class Training:
@@ -64,32 +80,36 @@ class Training:
     def over(self) -> bool:
         return not len(self.learning)
 
-    def step(self) -> Progress:
+    def step(self) -> None:
         """One step of every replica that still learns."""
-        learning = len(self.learning)
         batch = self.course.batch()
         logits = self.model(batch.x, batch.lengths)
         losses = self.task.loss(logits, batch.target)
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         losses.sum().backward()
         if self.settings.clip is not None:
             clip_gradients(self.model, self.settings.clip)
         self.optimizer.step()
         self.taken += 1
-        accuracy = self.task.accuracy(logits, batch.target)
-        losses = losses.detach()
-        reached = self.course.finished(self.taken, batch, self.model)
-        ended = reached | ~losses.isfinite() | (self.taken >= self.settings.steps)
-        self._record(losses, accuracy, ended)
-        if ended.any():
-            self._retire(ended, reached, losses.isfinite())
+        reached = self.course.finished(self.taken, batch, self.model).tolist()
+        self.seen = Seen(losses.tolist(), logits.detach(), batch.target)
+        last = self.taken >= self.settings.steps
+        sound = list(map(math.isfinite, self.seen.losses))
+        ended = [last or done or not fine for done, fine in zip(reached, sound, strict=True)]
+        self._record(ended)
+        if any(ended):
+            self._retire(ended, reached, sound)
+
+    def progress(self) -> Progress:
+        """Where the last step has come to."""
         return Progress(
             step=self.taken,
             steps=self.settings.steps,
-            learning=learning,
+            learning=len(self.learning),
             replicas=len(self.settings.seeds),
-            loss=losses.mean().item(),
-            accuracy=accuracy.mean().item(),
+            loss=fmean(self.seen.losses),
+            accuracy=fmean(self._accuracy()),
             stage="" if self.over else self.course.stage(),
         )
 
@@ -146,30 +166,38 @@ class Training:
 
     def _learn_from(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
         self.model = load_replicas(self.settings, weights)
+        self.parameters = tuple(self.model.parameters())
         self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rate)
         restore_optimizer(self.optimizer, self.model, optimizer)
 
-    def _record(self, losses: Tensor, accuracy: Tensor, ended: Tensor) -> None:
+    def _accuracy(self) -> list[float]:
+        return self.task.accuracy(self.seen.logits, self.seen.target).tolist()
+
+    def _record(self, ended: list[bool]) -> None:
         """Adds a point to the curves, 16 to each doubling of the steps, and one where a replica ends."""
         due = self.taken % (1 << max(0, self.taken.bit_length() - 5)) == 0
-        if due or ended.any():
-            rows = zip(self.learning.tolist(), losses.tolist(), accuracy.tolist(), ended.tolist(), strict=True)
-            for replica, loss, percent, its_last in rows:
-                if due or its_last:
-                    point = Point(self.taken, loss if math.isfinite(loss) else None, percent)
-                    self.curves[replica].append(point)
+        if not due and not any(ended):
+            return
+        rows = zip(self.learning.tolist(), self.seen.losses, self._accuracy(), ended, strict=True)
+        for replica, loss, percent, its_last in rows:
+            if due or its_last:
+                point = Point(self.taken, loss if math.isfinite(loss) else None, percent)
+                self.curves[replica].append(point)
 
-    def _retire(self, ended: Tensor, reached: Tensor, sound: Tensor) -> None:
+    def _retire(self, ended: list[bool], reached: list[bool], sound: list[bool]) -> None:
         """Keeps the weights of the replicas that have ended and goes on with the others."""
         weights = self.model.state_dict()
-        sound = sound & finite(weights)
-        for row in ended.nonzero().flatten().tolist():
-            replica = int(self.learning[row])
-            self.ends[replica] = "diverged" if not sound[row] else "goal" if reached[row] else "steps"
+        learning = self.learning.tolist()
+        still_sound = finite(weights).tolist()
+        gone = [row for row, is_over in enumerate(ended) if is_over]
+        for row in gone:
+            replica = learning[row]
+            diverged = not (sound[row] and still_sound[row])
+            self.ends[replica] = "diverged" if diverged else "goal" if reached[row] else "steps"
             self.end_steps[replica] = self.taken
         for name, tensor in weights.items():
-            self.kept[name][self.learning[ended]] = tensor[ended]
-        rest = (~ended).nonzero().flatten()
+            self.kept[name][self.learning[gone]] = tensor[gone]
+        rest = torch.tensor([row for row, is_over in enumerate(ended) if not is_over], dtype=torch.long)
         self.learning = self.learning[rest]
         if not self.over:
             self.course.keep(rest)

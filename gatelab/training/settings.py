@@ -18,8 +18,8 @@ from gatelab.nn.heads import HEAD_SCHEMES
 from gatelab.tasks import find_task
 from gatelab.training.optimizers import OPTIMIZERS
 
-FORMAT = 1
-"""Raised when the training loop itself changes results."""
+FORMAT = 2
+"""Raised when the training loop itself changes results, or what a checkpoint holds."""
 
 
 @dataclass(frozen=True)

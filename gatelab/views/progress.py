@@ -33,19 +33,20 @@ def training_bar(title: str, quiet: bool = False) -> Iterator[Callable[[Progress
 
 @contextmanager
 def study_bar(total: int, quiet: bool = False) -> Iterator[Watch]:
-    """A bar over the runs of a study, and one over the steps of the run in hand."""
+    """A bar over the runs of a study, and one over the steps of each run in hand."""
     with _bars(quiet) as bars:
         runs = bars.add_task("runs", total=total, words="")
-        steps = bars.add_task("", total=None, words="")
+        in_hand: dict[str, TaskID] = {}
 
         def watch(done: int, planned: PlannedRun, progress: Progress | None) -> None:
             bars.update(runs, completed=done)
-            if progress is None:
-                settings = planned.settings
-                title = f"{settings.task} {planned.label} {settings.hidden_size}"
-                bars.reset(steps, description=title, total=settings.steps, words="")
-            else:
-                _show(bars, steps, progress)
+            own = planned.settings.identity
+            if own not in in_hand:
+                in_hand[own] = bars.add_task(planned.title, total=planned.settings.steps, words="")
+            if progress is not None:
+                _show(bars, in_hand[own], progress)
+                if not progress.learning:
+                    bars.remove_task(in_hand.pop(own))
 
         yield watch
 

@@ -93,6 +93,7 @@ def test_every_command_has_help(gatelab, name):
         (["train", "digits", "--cell", "ran", "--hiden", "3"], "--hiden"),
         (["study", "gates"], "gates-2018"),
         (["study", "gates-2018", "--seeds", "0"], "--seeds"),
+        (["study", "gates-2018", "--workers", "0"], "--workers"),
     ],
     ids=" ".join,
 )
@@ -208,7 +209,7 @@ def test_a_broken_run_ends_with_1_and_the_cure(gatelab, tmp_path):
 
 
 def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, study, tmp_path):
-    code, out, err = gatelab("study", study)
+    code, out, err = gatelab("study", study, "--workers", "1")
     assert (code, err) == (0, "")
     folder = tmp_path / "runs" / "small"
     files = {path.name for path in folder.iterdir()}
@@ -216,12 +217,12 @@ def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, st
     assert len(list((folder / "runs").iterdir())) == 4
     assert (folder / "tables.txt").read_text().strip() in out
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("run.json")}
-    assert gatelab("study", study)[1] == out
+    assert gatelab("study", study)[1] == out, "with as many workers as there are cores, and nothing to do"
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("run.json")} == before
 
 
 def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
-    code, out, _ = gatelab("study", study, "--quick", "--out", "elsewhere")
+    code, out, _ = gatelab("study", study, "--quick", "--workers", "1", "--out", "elsewhere")
     assert code == 0
     assert "1 seed instead of 2" in out
     assert "at most 4 steps instead of 8" in out
@@ -229,7 +230,7 @@ def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
 
 
 def test_study_as_json_is_what_it_writes(gatelab, study, tmp_path):
-    _, out, _ = gatelab("study", study, "--seeds", "1", "--steps", "3", "--json")
+    _, out, _ = gatelab("study", study, "--seeds", "1", "--steps", "3", "--workers", "1", "--json")
     found = json.loads(out)
     assert [group["steps"] for group in found["groups"]] == [3] * 4
     assert json.loads((tmp_path / "runs" / "small" / "study.json").read_text()) == found
@@ -242,6 +243,17 @@ def test_status_trains_nothing(gatelab, study, tmp_path):
     assert not (tmp_path / "runs").exists()
     rows = json.loads(gatelab("study", study, "--status", "--json")[1])
     assert [row["stands"] for row in rows] == ["missing"] * 4
+
+
+def test_a_run_that_fails_ends_with_1_after_the_others(gatelab, study, tmp_path):
+    words = ["study", study, "--seeds", "1", "--steps", "2", "--workers", "1"]
+    gatelab(*words)
+    spoiled, *_ = (tmp_path / "runs" / "small" / "runs").glob("digits-f-*")
+    for path in spoiled.iterdir():
+        path.rename(path.with_suffix(".mine"))
+    code, out, err = gatelab(*words)
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: 1 run failed; what is finished is stored.\ndigits f 2: ")
 
 
 @pytest.mark.slow

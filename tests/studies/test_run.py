@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gatelab.errors import StoreError
-from gatelab.studies import run as run_module
+from gatelab.studies import workers
 from gatelab.studies.outcome import make_outcome
 from gatelab.studies.plan import make_plan
 from gatelab.studies.run import run_study
@@ -23,7 +23,7 @@ steps = 20
 """
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for a kill at a moment that a test chooses."""
 
 
@@ -49,7 +49,7 @@ def stands(store, plan):
 def test_a_study_makes_each_run_once(plan, store):
     first, second = [], []
     runs = run_study(plan, store, trained(first))
-    assert first == [(0, "f"), (1, "lstm"), (2, "o")]
+    assert first == [(0, "lstm"), (1, "f"), (2, "o")], "the longest begins first"
     assert run_study(plan, store, trained(second)) == runs
     assert second == []
     assert stands(store, plan) == ["finished"] * 3
@@ -68,10 +68,11 @@ def test_what_is_missing_is_made_and_nothing_else(plan, store):
 
 def test_a_killed_study_keeps_what_is_finished_and_goes_on_within_the_run(plan, store, tmp_path, monkeypatch):
     whole = run_study(plan, Store(tmp_path / "whole"))
-    monkeypatch.setattr(run_module, "fit", lambda *args, **options: fit(*args, **options, checkpoint_seconds=0))
+    fit(plan.runs[0].settings, store.place(plan.runs[0].settings))
+    monkeypatch.setattr(workers, "fit", lambda *args, **options: fit(*args, **options, checkpoint_seconds=0))
 
     def kill(done, planned, progress):
-        if done == 1 and progress is not None and progress.step == 10:
+        if planned.label == "lstm" and progress is not None and progress.step == 10:
             raise Killed
 
     with pytest.raises(Killed):

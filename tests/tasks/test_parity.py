@@ -18,7 +18,7 @@ def knows_nothing(x, lengths=None):
 
 def test_targets_are_the_parity_of_the_bits_within_the_length():
     course = parity.ParityCourse([0, 1])
-    course.length = torch.tensor([2, 5])
+    course.go_to(torch.tensor([2, 5]))
     batch = course.batch()
     assert batch.x.shape == (2, 5, 64, 1)
     assert set(batch.x.unique().tolist()) == {0.0, 1.0}
@@ -33,8 +33,28 @@ def test_equal_lengths_need_no_padding():
 
 def test_about_half_of_the_bits_are_ones():
     course = parity.ParityCourse(range(20))
-    course.length[:] = 8
+    course.go_to(torch.full((20,), 8))
     assert abs(course.batch().x.mean() - 0.5) < 4 * 0.5 / math.sqrt(20 * 64 * 8)
+
+
+def test_every_sequence_comes_and_no_bit_depends_on_another():
+    course, seen = parity.ParityCourse([0]), torch.zeros(256)
+    course.go_to(torch.tensor([8]))
+    for _ in range(100):
+        bits = course.batch().x[0, :, :, 0]
+        seen += torch.bincount((bits.T @ 2.0 ** torch.arange(8)).long(), minlength=256)
+    # 6,400 sequences, 25 of each: a chi-squared of 255 degrees of freedom, which is under 350 but once in 10,000 times.
+    assert ((seen - 25) ** 2 / 25).sum() < 350
+
+
+def test_the_check_has_sequences_of_its_own():
+    course, asked = parity.ParityCourse([0]), []
+    course.go_to(torch.tensor([8]))
+    batch = course.batch()
+    course.finished(1, batch, lambda x, lengths=None: asked.append(x) or knows(x))
+    assert asked[0].shape == (1, 8, 128, 1)
+    assert not torch.equal(asked[0][:, :, :64], batch.x)
+    assert not torch.equal(asked[0][:, :, 64:], batch.x)
 
 
 def test_who_knows_is_through_in_seven_steps():
@@ -73,7 +93,7 @@ def test_the_threshold_falls_with_the_length():
 
     for length, passes in ((4, True), (6, False)):
         course = parity.ParityCourse([0])
-        course.length[:] = length
+        course.go_to(torch.tensor([length]))
         course.finished(1, course.batch(), so_sure)
         assert course.length.item() == length + passes
 

@@ -1,8 +1,9 @@
 """Random numbers that belong to a seed."""
 
+import pytest
 import torch
 
-from gatelab.tasks.streams import Streams, stream_seed
+from gatelab.tasks.streams import AHEAD, Streams, stream_seed
 
 
 def test_seeds_and_purposes_share_nothing():
@@ -17,14 +18,23 @@ def test_seeds_stay_what_they_are():
 
 
 def test_a_stream_does_not_depend_on_its_neighbours():
-    many, one = Streams([5, 6], "batches"), Streams([6], "batches")
-    assert torch.equal(many.integers(1400, (100,))[1], one.integers(1400, (100,))[0])
+    many, one = (Streams(seeds, "batches", 1400, 100) for seeds in ([5, 6], [6]))
+    assert torch.equal(many.draw()[1], one.draw()[0])
 
 
-def test_restored_streams_go_on_and_may_be_fewer():
-    streams = Streams([5, 6, 7], "batches")
-    streams.integers(9, (3,))
+def test_drawing_ahead_gives_what_drawing_each_gives():
+    streams, generator = Streams([5], "batches", 1400, 100), torch.Generator().manual_seed(stream_seed(5, "batches"))
+    for _ in range(2 * AHEAD + 1):
+        assert torch.equal(streams.draw()[0], torch.randint(1400, (100,), generator=generator))
+
+
+@pytest.mark.parametrize("drawn", [0, 3, AHEAD, AHEAD + 3])
+def test_restored_streams_go_on_and_may_be_fewer(drawn):
+    streams = Streams([5, 6, 7], "batches", 1000, 50)
+    for _ in range(drawn):
+        streams.draw()
     streams.keep(torch.tensor([2, 0]))
-    again = Streams([1, 2, 3], "batches")
+    again = Streams([1, 2, 3], "batches", 1000, 50)
     again.restore(streams.state())
-    assert torch.equal(streams.integers(1000, (50,)), again.integers(1000, (50,)))
+    for _ in range(AHEAD + 1):
+        assert torch.equal(streams.draw(), again.draw())

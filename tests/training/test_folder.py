@@ -7,7 +7,7 @@ import pytest
 from gatelab.errors import OptionError, StoreError
 from gatelab.language.lookup import find_cell
 from gatelab.training.fit import fit
-from gatelab.training.folder import load_model, read_run
+from gatelab.training.folder import BusyError, claim, load_model, read_run
 from gatelab.training.settings import make_settings
 
 
@@ -83,3 +83,26 @@ def test_a_run_without_its_weights_is_broken(folder, spoil):
 def test_a_seed_that_the_run_does_not_have(folder):
     with pytest.raises(OptionError, match="It has: 0, 1"):
         load_model(folder, seed=2)
+
+
+def test_a_run_that_another_process_makes_is_not_made_twice(tmp_path):
+    settings = make_settings("digits", "f", 2, (0,), steps=2)
+    (tmp_path / "run").mkdir()
+    with claim(tmp_path / "run"), pytest.raises(BusyError, match="Another process makes the run"):
+        fit(settings, tmp_path / "run")
+    assert fit(settings, tmp_path / "run").run.results
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "model.safetensors", "cell.txt"}
+
+
+def test_what_another_process_has_just_finished_is_read(tmp_path, monkeypatch):
+    settings = make_settings("digits", "f", 2, (0,), steps=2)
+    first = fit(settings, tmp_path / "run")
+    looks = iter([False, True])
+    monkeypatch.setattr("gatelab.training.fit.is_finished", lambda folder: next(looks))
+    assert fit(settings, tmp_path / "run").run == first.run
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(StoreError, match="can't be written to"), claim(tmp_path):
+        pass
