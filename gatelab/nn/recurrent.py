@@ -269,7 +269,7 @@ class Recurrent(nn.Module):
         """Parameters by their names in the cell; what torch has put in the place of one counts too."""
         own = self._parameters  # Half of the time of `getattr`.
         try:
-            return {name: own[key] for name, key in names.items()}  # type: ignore[misc]
+            return dict(zip(names, map(own.__getitem__, names.values()), strict=True))  # type: ignore[arg-type]
         except KeyError:
             return {name: getattr(self, key) for name, key in names.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from gatelab.backends.cpu.jit import Kernel
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.plan import Plan
 from gatelab.backends.cpu.program import Job, Lent, Own, Phase, Program
+from gatelab.backends.cpu.table import Table
 from gatelab.backends.cpu.weights import Entries, Sizes, collecting, measure_gradients, measure_weights, packing
 
 CHUNK_BYTES = 2**18
@@ -24,9 +25,6 @@ CHUNK_ENTRIES = 128
 
 TILE = {"rows": 32, "lanes": 2}
 """Members of a tile at most: in rows enough to read a weight once for many, in lanes as many as share a number."""
-
-SIDES = ("start", "final", "fresh", "d.start", "d.final", "d.fresh")
-"""What arrays of states there may be."""
 
 WORTH_A_THREAD = 1_000_000
 """Multiply-adds of a run from which a second thread takes less time than it costs to wake it."""
@@ -70,7 +68,7 @@ def measure_areas(plan: Plan, sizes: Sizes) -> dict[str, int]:
 
 
 class Launch(NamedTuple):
-    """A call for so many replicas and threads, and the bytes that have to be lent to it."""
+    """A call with so many threads, and the bytes that have to be lent to it."""
 
     program: Program
     bytes: int
@@ -79,9 +77,6 @@ class Launch(NamedTuple):
 class Way:
     """A kernel for a run of certain sizes, with all that does not change from call to call.
 
-    The values of a call are the kernel's table of pointers, the addresses of the parameters, and those of their
-    gradients if they get any.
-
     Attributes:
         chunk: steps taken at a time.
         tiles: of each replica.
@@ -89,17 +84,22 @@ class Way:
             weights and gradients in numbers.
         packs: the tables that pack its weights.
         collects: those that bring the gradients into torch's order.
-        at: the place of each name in the table of pointers.
-        sequences: the places of an array of torch, of its step from sequence to sequence, and from step to step.
-        states: the names of the arrays of states, by what they are.
-        parameters: the place of the first parameter's address.
-        gradients: that of its gradient's.
-        blank: values that are all 0.
+        table: where the values of a call lie.
     """
 
-    def __init__(self, kernel: Kernel, sizes: Sizes, order: Mapping[str, int], time: int, batch: int, work: int):
-        plan, form = kernel.plan, kernel.library.form
-        self.kernel, self.order, self.time, self.batch, self.work = kernel, order, time, batch, work
+    def __init__(
+        self,
+        kernel: Kernel,
+        sizes: Sizes,
+        parameters: Sequence[str],
+        time: int,
+        replicas: int,
+        batch: int,
+        work: int,
+    ) -> None:
+        plan, form, order = kernel.plan, kernel.library.form, {name: k for k, name in enumerate(parameters)}
+        self.kernel, self.order, self.work = kernel, order, work
+        self.time, self.replicas, self.batch = time, replicas, batch
         self.tiles = tiles_of(plan.layout, batch)
         members = -(-plan.layout.members(batch) // self.tiles)
         areas = measure_areas(plan, sizes)
@@ -110,61 +110,53 @@ class Way:
         self.bytes = -(-vectors * form.lanes * form.bits // 8 // LINE) * LINE + LINE
         self.numbers = array("q", [self.found[name] for name in kernel.numbers])
         self.packs, self.collects = packing(kernel, sizes, order), collecting(kernel, sizes, order)
-        self.at = at = {name: k for k, name in enumerate(kernel.pointers)}
-        steps = {name: (f"{name} batch", f"{name} time") for name in at}
-        self.sequences = {
-            name: (at[name], at[batch], at[time]) for name, (batch, time) in steps.items() if batch in at and time in at
-        }
-        cell = plan.task.cell
-        self.states = {side: tuple(f"{side}.{state}" for state in cell.states) for side in SIDES}
-        self.parameters = len(self.at)
-        self.gradients = self.parameters + len(order)
-        self.blank = array("q", [0] * (self.gradients + len(order) * bool(self.collects)))
-        self._launches: dict[tuple[int, int], Launch] = {}
+        collected = len(order) if self.collects else 0
+        self.table = Table(kernel.pointers, plan.task.cell, len(order), collected)
+        self._launches: dict[int, Launch] = {}
 
     @cached_property
-    def collected(self) -> tuple[bool, ...]:
-        """Which parameters have a gradient."""
+    def uncollected(self) -> tuple[bool, ...]:
+        """Which parameters have no gradient."""
         names = {name for table in self.collects for name in table.names}
-        return tuple(name in names for name in self.order)
+        return tuple(name not in names for name in self.order)
 
-    def launch(self, replicas: int) -> Launch:
+    def launch(self) -> Launch:
         """With as many threads as torch has."""
-        key = replicas, torch.get_num_threads()
-        if key not in self._launches:
-            self._launches[key] = self._make_launch(*key)
-        return self._launches[key]
+        threads = torch.get_num_threads()
+        if threads not in self._launches:
+            self._launches[threads] = self._make_launch(threads)
+        return self._launches[threads]
 
-    def _make_launch(self, replicas: int, threads: int) -> Launch:
-        bytes_each = self.kernel.library.form.bits // 8
-        workers = self._workers(replicas, threads)
+    def _make_launch(self, threads: int) -> Launch:
+        bytes_each, replicas, at = self.kernel.library.form.bits // 8, self.replicas, self.table.at
+        workers = self._workers(threads)
         weights = lines(self.found["items.weights"] * bytes_each)
         gradients = lines(self.found["items.gradients"] * self.tiles * bytes_each)
         at_weights = workers * self.bytes
         at_gradients = at_weights + replicas * weights
         further = (self.tiles, self.found["items.gradients"])
         phases = [
-            *(self._border(table, replicas, threads, self.parameters, at_weights, weights) for table in self.packs),
-            self._kernel_shares(replicas, workers),
+            *(self._border(table, threads, self.table.parameters, at_weights, weights) for table in self.packs),
+            self._kernel_shares(workers),
             *(
-                self._border(table, replicas, threads, self.gradients, at_gradients, gradients, *further)
+                self._border(table, threads, self.table.gradients, at_gradients, gradients, *further)
                 for table in self.collects
             ),
         ]
         lent = [
-            (replica * len(self.blank) + self.at[name], start + replica * apart)
+            (replica * len(self.table.values) + at[name], start + replica * apart)
             for name, start, apart in (("weights", at_weights, weights), ("gradients", at_gradients, gradients))
-            if name in self.at
+            if name in at
             for replica in range(replicas)
         ]
-        return Launch(Program(phases, len(self.blank) * replicas, lent), at_gradients + replicas * gradients)
+        return Launch(Program(phases, len(self.table.values) * replicas, lent), at_gradients + replicas * gradients)
 
-    def _workers(self, replicas: int, threads: int) -> int:
+    def _workers(self, threads: int) -> int:
         """How many threads take a share of the tiles."""
-        enough = 1 + self.time * self.batch * replicas * self.work // WORTH_A_THREAD
-        return min(threads, replicas * self.tiles, enough)
+        enough = 1 + self.time * self.batch * self.replicas * self.work // WORTH_A_THREAD
+        return min(threads, self.replicas * self.tiles, enough)
 
-    def _kernel_shares(self, replicas: int, workers: int) -> Phase:
+    def _kernel_shares(self, workers: int) -> Phase:
         """The kernel over all tiles of all replicas, each worker's share as near to the others' as can be."""
 
         def jobs(begin: int, end: int, worker: int) -> Iterator[Job]:
@@ -172,7 +164,7 @@ class Way:
                 first = replica * self.tiles
                 yield (
                     self.kernel.address,
-                    Own(replica * len(self.blank)),
+                    Own(replica * len(self.table.values)),
                     self.numbers.buffer_info()[0],
                     self.time,
                     self.batch,
@@ -184,12 +176,11 @@ class Way:
                 )
 
         return [
-            [*jobs(begin, end, worker)] for worker, (begin, end) in enumerate(shares(replicas * self.tiles, workers))
+            [*jobs(begin, end, worker)]
+            for worker, (begin, end) in enumerate(shares(self.replicas * self.tiles, workers))
         ]
 
-    def _border(
-        self, table: Entries, replicas: int, threads: int, addresses: int, start: int, apart: int, *further: int
-    ) -> Phase:
+    def _border(self, table: Entries, threads: int, addresses: int, start: int, apart: int, *further: int) -> Phase:
         """Packs parameters, or collects gradients.
 
         Args:
@@ -199,9 +190,10 @@ class Way:
         """
 
         def job(replica: int, begin: int, end: int) -> Job:
-            own = Own(replica * len(self.blank) + addresses), Lent(start + replica * apart)
+            own = Own(replica * len(self.table.values) + addresses), Lent(start + replica * apart)
             return (self.kernel.library.addresses[table.function], table.address, begin, end, *own, *further)
 
+        replicas = self.replicas
         wanted = min(threads, 1 + replicas * apart // MUCH)
         if replicas > 1:
             return [[job(r, 0, table.count) for r in range(*part)] for part in shares(replicas, wanted)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from gatelab.backends.cpu.task import Same
 
 NUMBERS = (torch.float32, torch.float64)
 STRIDED = torch.strided
+PLAIN = frozenset({Tensor, torch.nn.Parameter})
+SHAPE, TRAITS = attrgetter("shape"), attrgetter("dtype", "is_cpu", "layout")
 
 
 def why_not(asked: Run) -> str | None:
@@ -30,18 +33,19 @@ def why_not(asked: Run) -> str | None:
         return "x has not the axes time, batch and unit, or not the width of the cell"
     if len(state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
         return "there is not one tensor for each state"
-    if not _lies_well(x, dtype):
+    if not _lie_well((x,), dtype):
         return _in_words("x", x, dtype, shape)
-    names = tuple(parameters)
-    for name, expected in zip(names, _shapes(Same(cell), tuple(sizes.items()), names, shape[1:-2]), strict=True):
-        value = parameters[name]
-        if value.shape != expected or not _lies_well(value, dtype):
-            return _in_words(name, value, dtype, expected)
+    names, values = tuple(parameters), tuple(parameters.values())
+    expected = _shapes(Same(cell), tuple(sizes.items()), names, shape[1:-2])
+    if not (list(map(SHAPE, values)) == expected and _lie_well(values, dtype)):
+        for name, value, own in zip(names, values, expected, strict=True):
+            if value.shape != own or not _lie_well((value,), dtype):
+                return _in_words(name, value, dtype, own)
     if asked.is_plain and state.count(None) == len(state):
         return None
-    for what, around, kind, expected in _around(asked):
-        if not (_spreads(tuple(around.shape), expected) and _lies_well(around, kind)):
-            return _in_words(what, around, kind, expected)
+    for what, around, kind, wanted in _around(asked):
+        if not (_spreads(tuple(around.shape), wanted) and _lie_well((around,), kind)):
+            return _in_words(what, around, kind, wanted)
     for name, noise in (*asked.masks.items(), *asked.zoneout.items()):
         if isinstance(noise, Tensor) and noise.requires_grad:
             return f"the gradient of a mask is asked for, that of {name}"
@@ -57,14 +61,13 @@ def _of_kinds(x: Tensor) -> str | None:
     return None
 
 
-def _lies_well(value: Tensor, dtype: torch.dtype) -> bool:
-    """Whether a tensor is of a dtype, and its numbers lie in our memory as they are."""
+def _lie_well(values: Sequence[Tensor], dtype: torch.dtype) -> bool:
+    """Whether tensors are of a dtype, and their numbers lie in our memory as they are."""
+    # At every call for every parameter, so all of it runs in C.
     return (
-        (type(value) is torch.nn.Parameter or type(value) is Tensor)
-        and value.is_cpu
-        and value.dtype is dtype
-        and value.layout is STRIDED
-        and not value.is_neg()
+        PLAIN.issuperset(map(type, values))
+        and set(map(TRAITS, values)) <= {(dtype, True, STRIDED)}
+        and not any(map(Tensor.is_neg, values))
     )
 
 
@@ -98,7 +101,7 @@ def _shapes(
 
 def _in_words(what: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> str:
     """What is wrong with a tensor."""
-    if type(value) not in (Tensor, torch.nn.Parameter):
+    if type(value) not in PLAIN:
         return f"{what} is a {type(value).__name__}"
     if not value.is_cpu:
         return f"{what} is on the device {value.device}"

@@ -106,8 +106,14 @@ class Shape:
         # Multiply-adds of a step for each sequence, some more for what is done unit by unit.
         matrices = self.task.cell.shapes.matrices.values()
         work = sum(size[rows] * size[columns] for rows, columns in matrices) + 8 * sum(size.values())
-        order = {name: k for k, name in enumerate(self.form.parameters)}
-        return Way(kernel, self.sizes, order, self.time, self.batch, work)
+        way = Way(kernel, self.sizes, self.form.parameters, self.time, self.replicas, self.batch, work)
+        states = [
+            (f"{side}.{name}", name) for side in ("final", "d.start", "d.fresh") for name in self.task.cell.states
+        ]
+        for array, name in (("output", self.task.cell.output), ("d.x", "x"), *states):
+            way.table.lies_whole(array, self.lead, self.width(name), self.bits // 8)
+        way.table.apart["record"] = self.record[1] * self.bits // 8
+        return way
 
 
 def find_shape(asked: Run, host: Host) -> Shape:
