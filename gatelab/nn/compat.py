@@ -82,7 +82,7 @@ class _Torch(torch.nn.RNNBase):
             layers,
             read.x,
             backend=choose(self.backend),
-            lengths=read.lengths,
+            ragged=read.ragged,
             noise=Noise(dropout=self.dropout, training=self.training),
             autocast_to=self.autocast_to(read.x, given),
         )

@@ -12,7 +12,7 @@ from torch.nn import functional
 from gatelab.backends.base import NOTHING, Backend, Run
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Name, Product, walk
-from gatelab.nn.sequences import alive_steps
+from gatelab.nn.sequences import Ragged
 
 
 class Direction(NamedTuple):
@@ -67,7 +67,7 @@ def run_layers(
     x: Tensor,
     *,
     backend: Backend,
-    lengths: Tensor | None = None,
+    ragged: Ragged | None = None,
     resets: Tensor | None = None,
     noise: Noise = NO_NOISE,
     autocast_to: torch.dtype | None = None,
@@ -79,7 +79,7 @@ def run_layers(
 
     Args:
         x: (T, [R,] B, I).
-        lengths: ([R or 1,] B), or None.
+        ragged: where sequences end, or None if all have T steps.
         resets: (T, [R or 1,] B, 1), or None.
         autocast_to: the dtype of the results under autocast; None for autocast's own.
 
@@ -94,7 +94,7 @@ def run_layers(
                 [[direction.to(like.dtype) for direction in directions] for directions in layers],
                 x.to(like.dtype),
                 backend=backend,
-                lengths=lengths,
+                ragged=ragged,
                 resets=resets,
                 noise=noise,
             )
@@ -108,7 +108,7 @@ def run_layers(
             x = functional.dropout(x, noise.dropout, noise.training)
         outputs = []
         for direction in directions:
-            output, state = run_direction(direction, x, backend, lengths, resets, noise)
+            output, state = run_direction(direction, x, backend, ragged, resets, noise)
             outputs.append(output)
             final.append(state)
         x = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
@@ -127,21 +127,21 @@ def run_direction(
     direction: Direction,
     x: Tensor,
     backend: Backend,
-    lengths: Tensor | None,
+    ragged: Ragged | None,
     resets: Tensor | None,
     noise: Noise,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One cell, one way; shapes as in `run_layers`."""
-    order = _backwards(lengths, x.shape[0], x.device) if direction.backwards else None
+    order = _backwards(ragged, x.shape[0], x.device) if direction.backwards else None
     if order is not None:
         x = _take(x, order)
         resets = None if resets is None else _backward_resets(resets, order)
-    result = backend.run(make_run(direction, x, lengths, resets, noise))
+    result = backend.run(make_run(direction, x, ragged, resets, noise))
     output = result.output if order is None else _take(result.output, order)
     return output, result.state
 
 
-def make_run(direction: Direction, x: Tensor, lengths: Tensor | None, resets: Tensor | None, noise: Noise) -> Run:
+def make_run(direction: Direction, x: Tensor, ragged: Ragged | None, resets: Tensor | None, noise: Noise) -> Run:
     """What a backend is asked for one cell, forwards; shapes as in `run_layers`."""
     return Run(
         cell=direction.cell,
@@ -151,20 +151,21 @@ def make_run(direction: Direction, x: Tensor, lengths: Tensor | None, resets: Te
         state=direction.start,
         fresh=() if resets is None else direction.fresh,
         resets=resets,
-        alive=None if lengths is None else alive_steps(lengths, x.shape[0]),
+        alive=None if ragged is None else ragged.alive,
         masks=_masks(direction, x, noise) if noise.training and noise.recurrent_dropout else NOTHING,
         zoneout=_zoneout(direction, x, noise) if noise.zoneout else NOTHING,
     )
 
 
-def _backwards(lengths: Tensor | None, steps: int, device: torch.device) -> Tensor:
+def _backwards(ragged: Ragged | None, steps: int, device: torch.device) -> Tensor:
     """For each step backwards the step forwards, (T, 1, ...) or (T, ..., B): each sequence turns at its own end.
 
     Steps beyond the end stay where they are, so that the order is its own inverse.
     """
     time = torch.arange(steps, device=device)
-    if lengths is None:
+    if ragged is None:
         return time.flip(0)
+    lengths = ragged.lengths
     time = time.view(-1, *[1] * lengths.ndim)
     return torch.where(time < lengths, lengths - 1 - time, time)
 

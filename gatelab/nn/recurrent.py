@@ -165,7 +165,7 @@ class Recurrent(nn.Module):
             self._layers(state, read.x, read.batched),
             read.x,
             backend=choose(self.backend),
-            lengths=read.lengths,
+            ragged=read.ragged,
             resets=read.resets,
             noise=self._noise(),
         )
@@ -208,7 +208,7 @@ class Recurrent(nn.Module):
             x = like.new_zeros(1, 1, self.input_size)
         read = self._sequences(x, lengths, resets)
         first = self._layers(None, read.x, read.batched)[0][0]
-        return explain(self.backend, make_run(first, read.x, read.lengths, read.resets, self._noise()))
+        return explain(self.backend, make_run(first, read.x, read.ragged, read.resets, self._noise()))
 
     def extra_repr(self) -> str:
         shown = [f"{self.cell.name!r}", str(self.input_size), str(self.hidden_size)]

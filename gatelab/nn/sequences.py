@@ -17,19 +17,31 @@ from gatelab.errors import ShapeError
 Lengths = Tensor | Sequence[int] | None
 
 
+class Ragged(NamedTuple):
+    """Where sequences end before the last step.
+
+    Attributes:
+        lengths: the steps of each, ([R or 1,] B).
+        alive: which steps lie within them, (T, [R or 1,] B, 1), of bool.
+    """
+
+    lengths: Tensor
+    alive: Tensor
+
+
 class Sequences(NamedTuple):
     """Sequences in the form in which they are run.
 
     Attributes:
         x: (T, [R,] B, I); what lies beyond a sequence's end is 0.
-        lengths: ([R or 1,] B), or None if all have T steps.
+        ragged: None if all have T steps.
         resets: (T, [R or 1,] B, 1), of bool, or None.
         restore: turns an output (T, [R,] B, W) into the form in which the input came.
         batched: whether the input had a batch axis.
     """
 
     x: Tensor
-    lengths: Tensor | None
+    ragged: Ragged | None
     resets: Tensor | None
     restore: Callable[[Tensor], Tensor | PackedSequence]
     batched: bool
@@ -74,12 +86,11 @@ def read_sequences(
     if x.shape[0] == 0:
         raise ShapeError("The input has 0 time steps.\nGive at least one.")
     steps = _read_resets(resets, x, batched, batch_first, replicas)
-    counts = _read_lengths(lengths, x, batched, replicas)
-    if counts is not None:
+    ragged = _ragged(_read_lengths(lengths, x, batched, replicas), x.shape[0])
+    if ragged is not None:
         # What stands beyond the end must not reach any gradient, were it NaN, nor any state, were it a reset.
-        alive = alive_steps(counts, x.shape[0])
-        x = torch.where(alive, x, torch.zeros_like(x))
-        steps = None if steps is None else steps & alive
+        x = torch.where(ragged.alive, x, 0.0)
+        steps = None if steps is None else steps & ragged.alive
 
     def restore(output: Tensor) -> Tensor:
         if replicas is not None:
@@ -88,7 +99,7 @@ def read_sequences(
             return output.squeeze(-2)
         return output.transpose(-2, -3) if batch_first else output
 
-    return Sequences(x, counts, steps, restore, batched)
+    return Sequences(x, ragged, steps, restore, batched)
 
 
 def check_like(x: Tensor, parameter: Tensor | None) -> None:
@@ -105,10 +116,11 @@ def check_like(x: Tensor, parameter: Tensor | None) -> None:
         )
 
 
-def alive_steps(lengths: Tensor, steps: int) -> Tensor:
-    """Which steps lie within the sequences, (T, ..., B, 1)."""
+def _ragged(lengths: Tensor | None, steps: int) -> Ragged | None:
+    if lengths is None:
+        return None
     time = torch.arange(steps, device=lengths.device).view(-1, *[1] * lengths.ndim)
-    return (time < lengths).unsqueeze(-1)
+    return Ragged(lengths, (time < lengths).unsqueeze(-1))
 
 
 def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
@@ -129,7 +141,7 @@ def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
 
     counts = lengths.to(x.device)
     even = bool((lengths == x.shape[0]).all())
-    return Sequences(x, None if even else counts, None, restore, batched=True)
+    return Sequences(x, _ragged(None if even else counts, x.shape[0]), None, restore, batched=True)
 
 
 def _check_input(x: Tensor, input_size: int, batch_first: bool, replicas: int | None) -> None:
@@ -198,11 +210,13 @@ def _read_lengths(lengths: Lengths, x: Tensor, batched: bool, replicas: int | No
         )
     if torch.compiler.is_compiling():  # A graph can't ask for a number; it stops where one does not fit.
         torch._assert_async(((counts >= 1) & (counts <= steps)).all(), "Each length must be from 1 to the steps of x.")
-    elif batch and (int(counts.min()) < 1 or int(counts.max()) > steps):
-        raise ShapeError(
-            f"lengths run from {int(counts.min())} to {int(counts.max())}; the input has {steps} steps.\n"
-            f"Each length must be from 1 to {steps}; leave empty sequences out of the batch."
-        )
+    elif batch:
+        least, most = map(int, counts.aminmax())
+        if least < 1 or most > steps:
+            raise ShapeError(
+                f"lengths run from {least} to {most}; the input has {steps} steps.\n"
+                f"Each length must be from 1 to {steps}; leave empty sequences out of the batch."
+            )
     if replicas is not None and counts.ndim == 1:
         counts = counts.unsqueeze(0)
     return counts.to(x.device)
