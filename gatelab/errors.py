@@ -30,6 +30,10 @@ class StoreError(GatelabError, OSError):
     """A file or folder of a run is missing, broken or not ours."""
 
 
+class BusyError(StoreError):
+    """Another process makes the run in a folder."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that offers the known name most like `name`, or lists them all: the cure of a slip."""
     names = sorted(known)

@@ -43,7 +43,7 @@ def measure_replicas(conditions: Conditions, watch: Watch) -> Findings:
 def optimized_step(name: str, size: Size, conditions: Conditions, replicas: int | None) -> Step:
     """A training step with zero_grad and a step of Adam; each replica has an input of its own."""
     layer = recurrent(find_cell(name), size, conditions.backend, replicas)
-    optimizer = make_optimizer("adam", layer, 1e-3)
+    optimizer = make_optimizer("adam", layer.parameters(), 1e-3)
     x = inputs(size) if replicas is None else torch.stack([inputs(size) for _ in range(replicas)])
     weights = torch.randn(*x.shape[:-1], size.H)
 

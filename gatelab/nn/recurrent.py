@@ -107,6 +107,7 @@ class Recurrent(nn.Module):
                 "Use zoneout, which acts on the states themselves."
             )
         self._places = tuple(self._find_places())
+        self._check_state_widths()
         state_type(self.cell.states)  # Made now, since torch.compile can't trace it.
         lead = () if self.replicas is None else (self.replicas,)
         for place in self._places:
@@ -263,6 +264,18 @@ class Recurrent(nn.Module):
                     sizes=sizes,
                     parameters={name: name + suffix for name in self.cell.parameter_names},
                     learned={name: f"initial_{name}{suffix}" for name in self.cell.states if self.learned_state},
+                )
+
+    def _check_state_widths(self) -> None:
+        """Raises if a state is as wide as the input where layers have inputs of different widths."""
+        for name in self.cell.states:
+            widths = {place.sizes[self.cell.width(name)] for place in self._places}
+            if len(widths) > 1:
+                wide = self._places[-1].sizes["I"]
+                raise OptionError(
+                    f"The state '{name}' of '{self.cell.name}' is as wide as the input: {self.input_size} in the first "
+                    f"layer, {wide} in the others, and the states of all layers are one tensor.\n"
+                    f"Give input_size={wide}, or use a layer of its own for each."
                 )
 
     def _read(self, names: Mapping[str, str]) -> dict[str, Tensor]:

@@ -18,10 +18,9 @@ from threading import Event, Thread
 import torch
 from joblib import Parallel, cpu_count, delayed
 
-from gatelab.errors import GatelabError
+from gatelab.errors import BusyError, GatelabError
 from gatelab.studies.plan import PlannedRun
 from gatelab.training.fit import fit
-from gatelab.training.folder import BusyError
 from gatelab.training.loop import Progress
 from gatelab.training.record import Run
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from gatelab.errors import GatelabError, OptionError, StoreError
+from gatelab.errors import BusyError, GatelabError, OptionError, StoreError
 from gatelab.nn.heads import SequenceClassifier
 from gatelab.training.checkpoint import read_tensors, write_atomically, write_tensors
 from gatelab.training.record import Run
@@ -27,10 +27,6 @@ RUN, MODEL, CELL, CHECKPOINT = "run.json", "model.safetensors", "cell.txt", "che
 LOCK = ".lock"
 
 _RUN = TypeAdapter(Run)
-
-
-class BusyError(StoreError):
-    """Another process makes the run in this folder."""
 
 
 @contextmanager

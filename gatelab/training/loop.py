@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gatelab.tasks import find_task
 from gatelab.training.checkpoint import Checkpoint
+from gatelab.training.flat import Flat
 from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer
 from gatelab.training.record import End, Point, SeedResult
 from gatelab.training.replicas import clip_gradients, finite, initial_weights, load_replicas, select
@@ -85,8 +86,7 @@ class Training:
         batch = self.course.batch()
         logits = self.model(batch.x, batch.lengths)
         losses = self.task.loss(logits, batch.target)
-        for parameter in self.parameters:
-            parameter.grad = None
+        self.flat.gradient.zero_()
         losses.sum().backward()
         if self.settings.clip is not None:
             clip_gradients(self.model, self.settings.clip)
@@ -131,7 +131,7 @@ class Training:
         groups = {
             "kept": self.kept,
             "weights": self.model.state_dict(),
-            "optimizer": optimizer_state(self.optimizer, self.model),
+            "optimizer": optimizer_state(self.optimizer, self.flat),
             "course": {} if self.over else self.course.state(),
         }
         tensors = {f"{group}:{name}": value for group, part in groups.items() for name, value in part.items()}
@@ -166,9 +166,9 @@ class Training:
 
     def _learn_from(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
         self.model = load_replicas(self.settings, weights)
-        self.parameters = tuple(self.model.parameters())
-        self.optimizer = make_optimizer(self.settings.optimizer, self.model, self.settings.learning_rate)
-        restore_optimizer(self.optimizer, self.model, optimizer)
+        self.flat = Flat(self.model)
+        self.optimizer = make_optimizer(self.settings.optimizer, [self.flat.whole], self.settings.learning_rate)
+        restore_optimizer(self.optimizer, self.flat, optimizer)
 
     def _accuracy(self) -> list[float]:
         return self.task.accuracy(self.seen.logits, self.seen.target).tolist()
@@ -201,7 +201,7 @@ class Training:
         self.learning = self.learning[rest]
         if not self.over:
             self.course.keep(rest)
-            remembered = select(optimizer_state(self.optimizer, self.model), rest)
+            remembered = select(optimizer_state(self.optimizer, self.flat), rest)
             self._learn_from(select(weights, rest), remembered)
 
 

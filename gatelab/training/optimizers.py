@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-# The fused forms take all parameters in one call, which is most of the time at the sizes of small studies.
+from gatelab.training.flat import Flat
+
+# The fused forms take a step in one call, which is most of the time at the sizes of small studies.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
     "rmsprop": torch.optim.RMSprop,
@@ -19,27 +20,31 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 """All are elementwise, so replicas in one tensor do not touch each other."""
 
 
-def make_optimizer(name: str, model: nn.Module, learning_rate: float) -> Optimizer:
-    """The optimizer of this name for the parameters of a model, in their order."""
-    return OPTIMIZERS[name](model.parameters(), lr=learning_rate)
+def make_optimizer(name: str, parameters: Iterable[nn.Parameter], learning_rate: float) -> Optimizer:
+    """The optimizer of this name."""
+    return OPTIMIZERS[name](parameters, lr=learning_rate)
 
 
-def optimizer_state(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
+def optimizer_state(optimizer: Optimizer, flat: Flat) -> dict[str, Tensor]:
     """What the optimizer remembers, by `parameter/name`; empty before the first step."""
+    state = {key: value for key, value in optimizer.state[flat.whole].items() if isinstance(value, Tensor)}
     return {
-        f"{name}/{key}": value
-        for name, parameter in model.named_parameters()
-        for key, value in optimizer.state.get(parameter, {}).items()
-        if isinstance(value, Tensor)
+        f"{name}/{key}": part
+        for key, value in state.items()
+        for name, part in (flat.split(value) if value.ndim else dict.fromkeys(flat.parameters, value)).items()
     }
 
 
-def restore_optimizer(optimizer: Optimizer, model: nn.Module, state: Mapping[str, Tensor]) -> None:
+def restore_optimizer(optimizer: Optimizer, flat: Flat, state: Mapping[str, Tensor]) -> None:
     """Puts back what `optimizer_state` gave."""
-    by_parameter: dict[int, dict[str, Any]] = {}
-    for index, (name, _) in enumerate(model.named_parameters()):
-        own = {key.removeprefix(f"{name}/"): value for key, value in state.items() if key.startswith(f"{name}/")}
-        if own:
-            by_parameter[index] = own
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        parameter, _, key = name.rpartition("/")
+        parts.setdefault(key, {})[parameter] = value
+    whole = {key: flat.join(own) if _any(own).ndim else _any(own) for key, own in parts.items()}
     groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": by_parameter, "param_groups": groups})
+    optimizer.load_state_dict({"state": {0: whole} if whole else {}, "param_groups": groups})
+
+
+def _any(parts: Mapping[str, Tensor]) -> Tensor:
+    return next(iter(parts.values()))

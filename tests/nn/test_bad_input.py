@@ -58,6 +58,7 @@ OPTIONS = {
     "cell file that is not there": ({"cell": "nowhere/my.cell"}, "my.cell"),
     "equations for a name": ({"cell": "h = tanh(W @ x)"}, "There is no cell"),
     "missing width": ({"cell": "lstm_projected"}, "widths={'P': 32}"),
+    "states of two widths": ({"cell": "qrnn", "num_layers": 2}, "as wide as the input: 2 in the first layer, 5 in"),
     "unknown width": ({"widths": {"P": 3}}, "no width 'P'"),
     "width 0": ({"cell": "lstm_projected", "widths": {"P": 0}}, "The width P is 0"),
     "input as wide as hidden": ({"cell": "sru"}, "Make them equal"),

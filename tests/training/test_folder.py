@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from gatelab.errors import OptionError, StoreError
+from gatelab.errors import BusyError, OptionError, StoreError
 from gatelab.language.lookup import find_cell
 from gatelab.training.fit import fit
-from gatelab.training.folder import BusyError, claim, load_model, read_run
+from gatelab.training.folder import claim, load_model, read_run
 from gatelab.training.settings import make_settings
 
 
