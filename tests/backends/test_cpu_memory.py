@@ -33,14 +33,35 @@ def test_all_arrays_begin_on_a_cache_line():
         assert memory.borrow((length, 16), LIKE).data_ptr() % memory.ALIGNMENT == 0
 
 
-def test_only_so_much_is_kept():
+def test_no_more_is_kept_than_was_once_in_use(monkeypatch):
+    monkeypatch.setattr(memory, "ALWAYS", 0)
     memory.release()
-    held = [memory.borrow((1000, 300, 4), LIKE) for _ in range(20)]
+    store, one = memory._STORE, 4 * 1000 * 300 * 4 + memory.ALIGNMENT
+    held = [memory.borrow((1000, 300, 4), LIKE) for _ in range(5)]
     held.clear()
     gc.collect()
-    assert len(memory._FREE) == memory._FREE.maxlen
+    assert (store.used, store.kept, len(store.free)) == (0, 5 * one, 5)
+    large = memory.borrow((1000, 300, 12), LIKE)  # As much as three of them, which have to go.
+    assert (len(store.free), store.kept + store.used <= 5 * one) == (2, True)
+    del large
+    gc.collect()
+    assert (store.used, store.kept <= 5 * one) == (0, True)
     memory.release()
-    assert not memory._FREE
+    assert (store.used, store.kept, len(store.free)) == (0, 0, 0)
+
+
+def test_arrays_of_many_lengths_share_a_few(monkeypatch):
+    monkeypatch.setattr(memory, "ALWAYS", 0)
+    memory.release()
+    for length in (1000, 990, 900, 801, 800):
+        memory.borrow((length, 300, 4), LIKE)
+        gc.collect()
+        assert len(memory._STORE.free) == 1
+        assert memory._STORE.kept == 4 * 1000 * 300 * 4 + memory.ALIGNMENT
+    memory.borrow((700, 300, 4), LIKE)
+    gc.collect()
+    assert memory._STORE.kept == 4 * 700 * 300 * 4 + memory.ALIGNMENT
+    memory.release()
 
 
 def test_what_was_in_memory_has_no_effect(monkeypatch):

@@ -164,6 +164,11 @@ class Code:
 
     # Vectors.
 
+    def prefetch(self, pointer: str) -> None:
+        """Has memory come to the second cache, wherever it is; an address that is none does no harm."""
+        self.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.write(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
+
     def load(self, pointer: str, *, lasting: bool = False) -> str:
         """The vector at a place; a lasting one stays the same while the function runs, and is read as seldom as can
         be."""

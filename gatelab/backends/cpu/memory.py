@@ -2,11 +2,13 @@
 
 The system hands out large arrays as pages that it has to clear at their first use: at (B, T, I, H) = (512, 250, 50, 64)
 that took half of the time of the way forth. So large arrays come back here when nothing refers to them any more, and
-the next run with the same sizes takes them.
+the next run that needs about as much takes them. What is kept and what is in use are together no more than was once in
+use at a time, or than `ALWAYS` if that is more.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import deque
@@ -21,6 +23,12 @@ from torch import Tensor
 LEAST = 2**20
 """Bytes from which an array is kept; the C library reuses smaller ones by itself."""
 
+ALWAYS = 2**29
+"""Bytes that may be kept in any case, so that two models that take turns do not have to ask for theirs each time."""
+
+WASTE = 1.25
+"""How much larger than asked for an array may be, so that batches of many lengths share a few."""
+
 ALIGNMENT = 64
 """Bytes: that of a cache line, so that no vector lies in two."""
 
@@ -32,8 +40,56 @@ class _Buffer:
     bytes: np.ndarray[Any, np.dtype[np.uint8]]
 
 
-_FREE: deque[_Buffer] = deque(maxlen=8)
-"""The newest last; what is too many is given back to the system. Its methods are safe between threads."""
+class _Store:
+    """Memory that is not in use, the newest last, and how many bytes are."""
+
+    def __init__(self) -> None:
+        self.free: deque[_Buffer] = deque()
+        self.kept = self.used = self.most = 0
+        self.unlock()
+
+    def unlock(self) -> None:
+        """A new lock: in a forked child a thread that is gone may hold the old one."""
+        # The same thread may come in twice: an array is given back wherever Python collects garbage.
+        self.lock = threading.RLock()
+
+    def take(self, size: int) -> _Buffer:
+        with self.lock:
+            buffer = self._find(size) or _Buffer(np.empty(size, np.uint8))
+            self.used += len(buffer.bytes)
+            self.most = max(self.most, self.used)
+            self._keep_to_limit()
+        return buffer
+
+    def _find(self, size: int) -> _Buffer | None:
+        for place, buffer in enumerate(self.free):
+            if size <= len(buffer.bytes) <= WASTE * size:
+                del self.free[place]
+                self.kept -= len(buffer.bytes)
+                return buffer
+        return None
+
+    def give_back(self, buffer: _Buffer) -> None:
+        size = len(buffer.bytes)
+        with self.lock:
+            self.used -= size
+            self.kept += size
+            self.free.append(buffer)
+            self._keep_to_limit()
+
+    def clear(self) -> None:
+        with self.lock:
+            self.free.clear()
+            self.kept, self.most = 0, self.used
+
+    def _keep_to_limit(self) -> None:
+        while self.free and self.kept + self.used > max(self.most, ALWAYS):
+            self.kept -= len(self.free.popleft().bytes)
+
+
+_STORE = _Store()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_STORE.unlock)
 
 
 def borrow(shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -41,11 +97,11 @@ def borrow(shape: tuple[int, ...], like: Tensor) -> Tensor:
     size = prod(shape) * like.element_size()
     if size < LEAST:
         return like.new_empty(shape)
-    buffer = _taken(size) or _Buffer(np.empty(size + ALIGNMENT, np.uint8))
+    buffer = _STORE.take(size + ALIGNMENT)
     start = -buffer.bytes.ctypes.data % ALIGNMENT
     # An object of its own for this loan: torch holds it as long as any tensor needs the memory.
     loan = buffer.bytes[start : start + size]
-    weakref.finalize(loan, _FREE.append, buffer).atexit = False
+    weakref.finalize(loan, _STORE.give_back, buffer).atexit = False
     return torch.from_numpy(loan).view(like.dtype).view(shape)
 
 
@@ -76,15 +132,4 @@ _BYTES = torch.empty(0, dtype=torch.float32)
 
 def release() -> None:
     """Gives the memory that is not in use back to the system."""
-    _FREE.clear()
-
-
-def _taken(size: int) -> _Buffer | None:
-    for buffer in tuple(_FREE):
-        if len(buffer.bytes) == size + ALIGNMENT:
-            try:
-                _FREE.remove(buffer)
-            except ValueError:  # Another thread was faster.
-                continue
-            return buffer
-    return None
+    _STORE.clear()

@@ -114,29 +114,34 @@ BLOCK = (
 
 
 def _rows_block(form: Form, size: Block, name: str) -> Code:
-    """Some sequences times a panel of weights."""
-    code = Code(form, name, BLOCK, internal=True)
+    """Some sequences times a panel of weights.
+
+    Meanwhile a vector of the next panel for each unit comes nearer, from `ahead` on: with 512 units the weights of a
+    step do not stay in the second cache, and to wait for them would take as long as to multiply.
+    """
+    code = Code(form, name, (*BLOCK, ("ptr", "ahead")), internal=True)
     sums = _Sums(code, size, lambda a, v: code.row(code.row("%out", code.multiply("%out_step", v)), a))
     turn = unroll(form)
-    with code.loop("%count", carried=[("ptr", "%weights"), *sums.zeros]) as segments:
+    with code.loop("%count", carried=[("ptr", "%weights"), ("ptr", "%ahead"), *sums.zeros]) as segments:
         begin, step, units = _segment(code, segments.index)
         operand = code.row(begin, "%member")
         blocks = code.whole("sdiv", code.add(units, form.lanes - 1), form.lanes)
-        with code.loop(blocks, carried=[("ptr", operand), *carry(form, segments.carried)]) as inside:
-            place, weights, *found = inside.carried
+        with code.loop(blocks, carried=[("ptr", operand), *carry(form, segments.carried, pointers=2)]) as inside:
+            place, weights, ahead, *found = inside.carried
             left = code.whole("sub", units, code.multiply(inside.index, form.lanes))
             end = code.least(left, form.lanes)
-            with code.loop(end, step=turn, carried=carry(form, (weights, *found))) as units_loop:
-                weights, *found = units_loop.carried
+            with code.loop(end, step=turn, carried=carry(form, (weights, ahead, *found), pointers=2)) as units_loop:
+                weights, ahead, *found = units_loop.carried
                 here = code.item(place, units_loop.index)
                 for k in range(turn):
+                    code.prefetch(code.row(ahead, k))
                     vectors = [code.load(code.row(weights, k * size.vectors + v)) for v in range(size.vectors)]
                     numbers = [code.spread(code.item(here, a * form.lanes + k)) for a in range(size.numbers)]
                     found = sums.add(found, numbers, vectors, k)
-                units_loop.following = (code.row(weights, turn * size.vectors), *found)
+                units_loop.following = (code.row(weights, turn * size.vectors), code.row(ahead, turn), *found)
             inside.following = (code.row(place, step), *units_loop.following)
         segments.following = inside.following[1:]
-    sums.put(segments.following[1:])
+    sums.put(segments.following[2:])
     return code
 
 
@@ -158,9 +163,9 @@ def _lanes_block(form: Form, size: Block, name: str) -> Code:
     return code
 
 
-def carry(form: Form, values: Sequence[str]) -> list[tuple[str, str]]:
-    """A pointer and vectors, with their types."""
-    return [("ptr", values[0]), *((form.vector, value) for value in values[1:])]
+def carry(form: Form, values: Sequence[str], pointers: int = 1) -> list[tuple[str, str]]:
+    """Some pointers and then vectors, with their types."""
+    return [("ptr" if k < pointers else form.vector, value) for k, value in enumerate(values)]
 
 
 def _segment(code: Code, index: str) -> list[str]:
@@ -245,15 +250,20 @@ def _rows_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
     most = widest(form)
     with parts_loop(code, "%blocks", most, [("ptr", "%weights")]) as (panel, first, vectors):
         (weights,) = panel.carried
+        following = code.row(weights, code.multiply("%depth", vectors))
+        is_last = code.value(f"icmp eq i64 {code.add(first, vectors)}, %blocks")
+        # Behind the last panel there is the first again, in the next step.
+        ahead = code.value(f"select i1 {is_last}, ptr %weights, ptr {following}")
         out = code.row("%out", code.multiply("%out_step", first))
         for v in range(1, most + 1):
             with code.when(code.value(f"icmp eq i64 {vectors}, {v}")):
                 calls = {a: blocks[Block(a, v)] for a in range(1, tallest(form, v) + 1)}
-                _parted(code, "%members", calls, lambda member: [
+                _parted(code, "%members", calls, lambda part, member: [
                     ("ptr", code.row(out, member)), ("i64", "%out_step"), ("ptr", "%segments"), ("i64", "%count"),
                     ("i64", member), ("ptr", weights), ("i64", "%depth"), ("i64", "%adds"),
+                    ("ptr", code.row(ahead, code.multiply("%depth", part))),
                 ])  # fmt: skip
-        panel.following = (code.row(weights, code.multiply("%depth", vectors)),)
+        panel.following = (following,)
     return code
 
 
@@ -270,7 +280,7 @@ def _lanes_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
             with code.when(there):
                 calls = {size.numbers: block for size, block in blocks.items() if size.vectors == v}
 
-                def arguments(unit: str) -> list[tuple[str, str]]:
+                def arguments(part: str, unit: str) -> list[tuple[str, str]]:
                     return [
                         ("ptr", code.row(out, code.multiply("%out_step", unit))),
                         ("i64", "%out_step"),
@@ -286,18 +296,20 @@ def _lanes_product(form: Form, name: str, blocks: dict[Block, Code]) -> Code:
     return code
 
 
-def _parted(code: Code, count: str, calls: dict[int, Code], arguments: Callable[[str], list[tuple[str, str]]]) -> None:
+def _parted(
+    code: Code, count: str, calls: dict[int, Code], arguments: Callable[[str, str], list[tuple[str, str]]]
+) -> None:
     """Calls the function for each part of a count.
 
     Args:
         calls: a function for each size of a part.
-        arguments: of a call, from where its part begins.
+        arguments: of a call, from the number of its part and where that begins.
     """
-    with parts_loop(code, count, max(calls)) as (_, first, size):
+    with parts_loop(code, count, max(calls)) as (part, first, size):
         code.count += 1
         after = f"parted{code.count}"
         labels = {a: f"part{code.count}.{a}" for a in calls}
-        values = arguments(first)
+        values = arguments(part.index, first)
         cases = " ".join(f"i64 {a}, label %{label}" for a, label in labels.items())
         code.write(f"switch i64 {size}, label %{after} [ {cases} ]")
         written = ", ".join(f"{kind} {value}" for kind, value in values)
