@@ -547,8 +547,11 @@ class _Draft:
             is_product = isinstance(lines[name].expression, Product) or name in made_by
             own = {part} | made_by.get(name, set())
             elsewhere = {(p, k) for p, k, _ in readers.get(name, ())} - {(part, phase_number)}
+            # Around the loop each phase goes through all steps before the next one does.
+            later = elsewhere or (name in self.wanted and phase_number < len(steps[part]) - 1)
             outside = (
-                (is_product and own != {"loop"})
+                (part != "loop" and bool(later))
+                or (is_product and own != {"loop"})
                 or any(p != part for p, _ in elsewhere)
                 or name in self.to_chunk
                 or len(own) > 1
