@@ -81,6 +81,14 @@ def test_many_random_cells(lines, data):
     check_random(data.draw(cells(lines)), data)
 
 
+SUMMED = ["sum(a + R @ a)", "normalize(a + R @ a)", "a * sum(0.3 * a + R @ a)", "tanh(sum(a + (a + R @ a)))"]
+
+
+@pytest.mark.parametrize("output", SUMMED)
+def test_what_a_later_phase_reads_around_the_loop_is_kept_for_each_step(output):
+    check_cell(gl.Cell(f"a = tanh(a + W @ x)\nh = {output}"), "cpu")
+
+
 # Runs, with everything around the step.
 
 
