@@ -13,7 +13,10 @@ from torch.func import functional_call, grad, jvp, vmap
 import gatelab as gl
 from gatelab.backends import eager
 from gatelab.backends.cpu import backend as cpu
+from gatelab.backends.cpu import launch
+from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.refusal import why_not
+from gatelab.backends.cpu.shapes import find_shape
 from gatelab.backends.registry import choose
 from gatelab.errors import OptionError
 
@@ -145,6 +148,20 @@ def test_the_same_bits_for_any_number_of_threads_and_every_time(cell, threads):
         found.append(everything(asked, cpu.run))
     for other in found[1:]:
         assert all(torch.equal(value, other[name]) for name, value in found[0].items())
+
+
+@pytest.mark.parametrize("H", [6, 43], ids=["lanes", "rows"])
+@pytest.mark.parametrize("R", [None, 3])
+def test_weights_and_gradients_shared_out_to_threads(R, H, threads, monkeypatch):
+    """Sizes of this test alone, so that nothing is kept from before; so small, one thread would do it."""
+    monkeypatch.setattr(launch, "MUCH", 1)
+    monkeypatch.setattr(launch, "WORTH_A_THREAD", 1)
+    asked = random_run("peephole", T=3, B=37, H=H, R=R)
+    threads(2)
+    same(everything(asked, cpu.run), everything(asked, eager.run))
+    made = find_shape(asked, this_host()).backward_to_input.launch()
+    shares = [count for *_, count in made.program.phases]
+    assert len(shares) > 2 and set(shares) == {2}
 
 
 def test_two_threads_of_python_at_once():
