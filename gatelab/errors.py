@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class GatelabError(Exception):
@@ -26,6 +27,10 @@ class TaskError(GatelabError, ValueError):
     """A task's name or its data does not fit."""
 
 
+class DataError(GatelabError, ValueError):
+    """A data set's file is missing, broken or does not fit."""
+
+
 class StoreError(GatelabError, OSError):
     """A file or folder of a run is missing, broken or not ours."""
 
@@ -41,3 +46,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean '{close[0]}'?"
     return "There are: " + ", ".join(names) + "."
+
+
+def explain_problem(problem: Mapping[str, Any], known: Iterable[str]) -> str:
+    """One problem that pydantic found, as a sentence with a cure; `known` are the keys that there are."""
+    names = sorted(known)
+    place = [str(part) for part in problem["loc"]]
+    # Beside keys, pydantic names the kinds of value that it tried.
+    while len(place) > 1 and place[-1] not in names and not place[-1].isdigit() and "[" in place[-1] + place[-2]:
+        place.pop()
+    key = ".".join(place) or "it"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"There is no key '{key}'.\n{nearest(place[-1], names)}"
+        case "missing":
+            return f"The key '{key}' is missing.\nAdd it."
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            return f"{key} is {problem['input']!r}.\n{problem['msg']}."

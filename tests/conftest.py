@@ -1,11 +1,21 @@
 """Settings for all tests."""
 
+import os
+from pathlib import Path
+
 import hypothesis
 import pytest
 import torch
 
+from gatelab.data.fetch import is_at_hand
+
 # Tests run side by side, one core each.
 torch.set_num_threads(1)
+
+# Tests never download: real data come from a folder beside the repository, or the tests that need them are skipped.
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+if "GATELAB_DATA" not in os.environ and SHARED.is_dir():
+    os.environ["GATELAB_DATA"] = str(SHARED)
 
 hypothesis.settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("default")
@@ -15,3 +25,15 @@ hypothesis.settings.load_profile("default")
 def wide_terminal(monkeypatch):
     """Tables are as wide as the terminal; here that is always the same."""
     monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def needs_data():
+    """A function that skips the test unless the sources of these names are at hand."""
+
+    def check(*names):
+        missing = [name for name in names if not is_at_hand(name)]
+        if missing:
+            pytest.skip(f"no data at hand for {', '.join(missing)}; set GATELAB_DATA")
+
+    return check

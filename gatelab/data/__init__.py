@@ -1,0 +1,1 @@
+"""Real data: where it lies or comes from, and how its files become texts, numbers and splits."""
