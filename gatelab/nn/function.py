@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from gatelab.backends.base import NOTHING, Backend, Run
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Name, Product, walk
+from gatelab.nn.dropout import Generators, chosen, drop
 from gatelab.nn.sequences import Ragged
 
 
@@ -51,12 +51,16 @@ class Noise(NamedTuple):
         zoneout: of a unit to keep its value over a step, by state (Krueger et al. 2017); out of training the
             mixture of both values in this proportion.
         training: whether to draw.
+        variational: whether one mask between layers holds for all steps of a sequence.
+        generators: what to draw from, one for each replica; None for torch's own.
     """
 
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     zoneout: Mapping[str, float] | None = None
     training: bool = False
+    variational: bool = False
+    generators: Generators = None
 
 
 NO_NOISE = Noise()
@@ -104,8 +108,8 @@ def run_layers(
         return output.to(dtype), [tuple(value.to(dtype) for value in states) for states in final]
     final = []
     for depth, directions in enumerate(layers):
-        if depth and noise.dropout:
-            x = functional.dropout(x, noise.dropout, noise.training)
+        if depth and noise.dropout and noise.training:
+            x = drop(x, noise.dropout, noise.generators, replicas_at=1, held_at=0 if noise.variational else None)
         outputs = []
         for direction in directions:
             output, state = run_direction(direction, x, backend, ragged, resets, noise)
@@ -202,7 +206,7 @@ def states_in_products(cell: Cell) -> tuple[str, ...]:
 
 def _masks(direction: Direction, x: Tensor, noise: Noise) -> dict[str, Tensor]:
     return {
-        name: functional.dropout(x.new_ones(_shape(direction, name, x)), noise.recurrent_dropout)
+        name: drop(x.new_ones(_shape(direction, name, x)), noise.recurrent_dropout, noise.generators, replicas_at=0)
         for name in states_in_products(direction.cell)
     }
 
@@ -212,7 +216,7 @@ def _zoneout(direction: Direction, x: Tensor, noise: Noise) -> dict[str, Tensor 
     if not noise.training:
         return dict(shares)
     return {
-        name: torch.bernoulli(x.new_full((x.shape[0], *_shape(direction, name, x)), share))
+        name: chosen(x, (x.shape[0], *_shape(direction, name, x)), share, noise.generators, replicas_at=1)
         for name, share in shares.items()
     }
 

@@ -18,10 +18,12 @@ from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
 from gatelab.nn.sequences import Lengths, Sequences, check_like, read_sequences
 from gatelab.nn.state import make_state, read_state, state_type
+from gatelab.nn.stepping import is_alone, is_bare, take_step
 
 
 class Recurrent(nn.Module):
@@ -49,6 +51,10 @@ class Recurrent(nn.Module):
             parameters or patterns to schemes.
         widths: sizes for the cell's further widths, as in `{"P": 32}`.
         learned_state: whether the states before the first step are learned; else they are zeros.
+        variational: whether `dropout` holds one mask for all steps of a sequence (Gal & Ghahramani 2016).
+
+    Attributes:
+        generators: what dropout and zoneout are drawn from, one for each replica; None for torch's own generator.
 
     Raises:
         OptionError: an option that can't be.
@@ -81,6 +87,7 @@ class Recurrent(nn.Module):
         init: object = None,
         widths: Mapping[str, int] | None = None,
         learned_state: bool = False,
+        variational: bool = False,
     ) -> None:
         super().__init__()
         found = find_cell(cell)
@@ -98,6 +105,8 @@ class Recurrent(nn.Module):
         self.init = dict(init) if isinstance(init, Mapping) else init
         self.widths = dict(widths or {})
         self.learned_state = learned_state
+        self.variational = variational
+        self.generators: Generators = None
         self.backend = backend
         choose(backend)
         check_init(init, self.cell)
@@ -175,6 +184,10 @@ class Recurrent(nn.Module):
     def step(self, x: Tensor, state: object = None) -> tuple[Tensor, Any]:
         """One step, for streaming.
 
+        Without gradients, on the cpu backend, the weights stay in the order of the kernels from step to step, for as
+        long as the parameters hold the same bits. All of these are looked at each time, so that no way to change them
+        goes unseen.
+
         Args:
             x: (B, I), or (I,) for one sequence; with replicas (R, B, I), or without R for all of them.
             state: as in `forward`; what the step before returned.
@@ -192,9 +205,30 @@ class Recurrent(nn.Module):
             raise OptionError("Recurrent dropout holds one mask for a whole sequence.\nCall layer.eval() first.")
         if not isinstance(x, Tensor):
             raise ShapeError(f"The input is a {type(x).__name__}.\nGive a tensor.")
+        if is_alone() and is_bare(self, Recurrent.forward):
+            found = self._quick_step(x, state)
+            if found is not None:
+                return found[0], make_state(self.cell.states, found[1])
         time = -2 if self.batch_first and x.ndim > 1 else -3 if x.ndim > 1 else 0
         output, state = self(x.unsqueeze(time), state)
         return output.squeeze(time), state
+
+    def _quick_step(self, x: Tensor, state: object) -> tuple[Tensor, list[Tensor]] | None:
+        """The output and the states by the shortest way; None if something on the long way counts here."""
+        plain = not (self.bidirectional or self.replicas or self.zoneout or (self.training and self.dropout))
+        start = () if state is None and not self.learned_state else state
+        if not (plain and isinstance(start, tuple) and len(start) == (state is not None) * len(self.cell.states)):
+            return None
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            return None
+        return take_step(
+            self,
+            x,
+            start,
+            backend=self.backend,
+            names=[place.parameters.values() for place in self._places],
+            directions=lambda x: chain.from_iterable(self._layers(None, x, batched=True)),
+        )
 
     def explain(self, x: Tensor | None = None, lengths: Lengths = None, resets: Tensor | None = None) -> str:
         """Which backend runs this layer, why, and what would change it.
@@ -226,6 +260,7 @@ class Recurrent(nn.Module):
             "init": (self.init, None),
             "widths": (self.widths, {}),
             "learned_state": (self.learned_state, False),
+            "variational": (self.variational, False),
         }
         return ", ".join(shown + [f"{k}={value!r}" for k, (value, usual) in options.items() if value != usual])
 
@@ -248,7 +283,9 @@ class Recurrent(nn.Module):
         )
 
     def _noise(self) -> Noise:
-        return Noise(self.dropout, self.recurrent_dropout, self.zoneout, self.training)
+        return Noise(
+            self.dropout, self.recurrent_dropout, self.zoneout, self.training, self.variational, self.generators
+        )
 
     def _find_places(self) -> Iterator[Place]:
         sizes = self.cell.sizes(self.input_size, self.hidden_size, self.widths)

@@ -74,6 +74,19 @@ class Launch(NamedTuple):
     bytes: int
 
 
+class Apart(NamedTuple):
+    """A call in two: `packing` puts the weights in order into so many bytes, `kernel` reads them from there.
+
+    Attributes:
+        scratch: bytes that have to be lent to the kernel.
+    """
+
+    packing: Program
+    weights: int
+    kernel: Program
+    scratch: int
+
+
 class Way:
     """A kernel for a run of certain sizes, with all that does not change from call to call.
 
@@ -113,6 +126,7 @@ class Way:
         collected = len(order) if self.collects else 0
         self.table = Table(kernel.pointers, plan.task.cell, len(order), collected)
         self._launches: dict[int, Launch] = {}
+        self._apart: dict[int, Apart] = {}
 
     @cached_property
     def uncollected(self) -> tuple[bool, ...]:
@@ -126,6 +140,20 @@ class Way:
         if threads not in self._launches:
             self._launches[threads] = self._make_launch(threads)
         return self._launches[threads]
+
+    def apart(self) -> Apart:
+        """The same for one replica forwards, with weights that stay packed from call to call."""
+        threads = torch.get_num_threads()
+        if threads not in self._apart:
+            self._apart[threads] = self._make_apart(threads)
+        return self._apart[threads]
+
+    def _make_apart(self, threads: int) -> Apart:
+        weights = lines(self.found["items.weights"] * self.kernel.library.form.bits // 8)
+        packing = [self._border(table, threads, self.table.parameters, 0, weights) for table in self.packs]
+        workers, values = self._workers(threads), len(self.table.values)
+        kernel = Program([self._kernel_shares(workers)], values, [])
+        return Apart(Program(packing, values, []), weights, kernel, workers * self.bytes)
 
     def _make_launch(self, threads: int) -> Launch:
         bytes_each, replicas, at = self.kernel.library.form.bits // 8, self.replicas, self.table.at

@@ -111,12 +111,17 @@ def room(size: int) -> tuple[int, object]:
     Small calls of a thread all have the same bytes: asking for memory would take longer than some kernels do.
     """
     if size > LEAST:
-        held = borrow((size // 4 + ALIGNMENT,), _BYTES)
-        return -(-held.data_ptr() // ALIGNMENT) * ALIGNMENT, held
+        return own_room(size)
     if not _OWN.start:
         _OWN.bytes = np.empty(LEAST + ALIGNMENT, np.uint8)
         _OWN.start = -(-_OWN.bytes.ctypes.data // ALIGNMENT) * ALIGNMENT
     return _OWN.start, None
+
+
+def own_room(size: int) -> tuple[int, object]:
+    """So many bytes, for as long as something holds them: as `room`."""
+    held = borrow((size // 4 + ALIGNMENT,), _BYTES)
+    return -(-held.data_ptr() // ALIGNMENT) * ALIGNMENT, held
 
 
 class _Own(threading.local):

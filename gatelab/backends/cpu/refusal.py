@@ -33,18 +33,18 @@ def why_not(asked: Run) -> str | None:
         return "x has not the axes time, batch and unit, or not the width of the cell"
     if len(state) != len(cell.states) or (asked.resets is not None and len(asked.fresh) != len(cell.states)):
         return "there is not one tensor for each state"
-    if not _lie_well((x,), dtype):
+    if not lie_well((x,), dtype):
         return _in_words("x", x, dtype, shape)
     names, values = tuple(parameters), tuple(parameters.values())
     expected = _shapes(Same(cell), tuple(sizes.items()), names, shape[1:-2])
-    if not (list(map(SHAPE, values)) == expected and _lie_well(values, dtype)):
+    if not (list(map(SHAPE, values)) == expected and lie_well(values, dtype)):
         for name, value, own in zip(names, values, expected, strict=True):
-            if value.shape != own or not _lie_well((value,), dtype):
+            if value.shape != own or not lie_well((value,), dtype):
                 return _in_words(name, value, dtype, own)
     if asked.is_plain and state.count(None) == len(state):
         return None
     for what, around, kind, wanted in _around(asked):
-        if not (_spreads(tuple(around.shape), wanted) and _lie_well((around,), kind)):
+        if not (_spreads(tuple(around.shape), wanted) and lie_well((around,), kind)):
             return _in_words(what, around, kind, wanted)
     for name, noise in (*asked.masks.items(), *asked.zoneout.items()):
         if isinstance(noise, Tensor) and noise.requires_grad:
@@ -61,7 +61,7 @@ def _of_kinds(x: Tensor) -> str | None:
     return None
 
 
-def _lie_well(values: Sequence[Tensor], dtype: torch.dtype) -> bool:
+def lie_well(values: Sequence[Tensor], dtype: torch.dtype) -> bool:
     """Whether tensors are of a dtype, and their numbers lie in our memory as they are."""
     # At every call for every parameter, so all of it runs in C.
     return (
