@@ -4,7 +4,10 @@ from gatelab import nn
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import cells
 from gatelab.language.lookup import find_cell as cell
+from gatelab.nn.inputs import Features, Tokens
+from gatelab.nn.models import SequenceModel
 from gatelab.nn.recurrent import Recurrent
+from gatelab.nn.saving import load, save
 
-__all__ = ["Cell", "Recurrent", "cell", "cells", "nn"]
+__all__ = ["Cell", "Features", "Recurrent", "SequenceModel", "Tokens", "cell", "cells", "load", "nn", "save"]
 __version__ = "0.1.0"

@@ -27,8 +27,11 @@ class Command:
 
 COMMANDS = {
     "cells": Command("gatelab.cli.cells", "List the cells of the catalogue, or show one."),
+    "tasks": Command("gatelab.cli.tasks", "List the tasks, or show what can be chosen of one."),
     "train": Command("gatelab.cli.train", "Train a cell on a task, from one seed or several."),
+    "report": Command("gatelab.cli.report", "Show a finished run: its model, its scores, and how it classifies."),
     "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
+    "generate": Command("gatelab.cli.generate", "Write a text, or go on with a series, from a trained model."),
     "bench": Command(
         "gatelab.cli.bench", "Measure this machine: ours beside nn.LSTM and the peers that are installed."
     ),

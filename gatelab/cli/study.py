@@ -11,13 +11,13 @@ from pydantic import TypeAdapter
 
 from gatelab.cli.console import show
 from gatelab.cli.options import Json, Quiet, Threads, Workers, use_threads
+from gatelab.files import write_atomically
 from gatelab.studies.outcome import Outcome, make_outcome
 from gatelab.studies.plan import make_plan
 from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
-from gatelab.training.checkpoint import write_atomically
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.progress import study_bar
 from gatelab.views.states import state_rows, state_table
@@ -29,6 +29,7 @@ def command(
     quick: Annotated[bool, typer.Option("--quick", help="The study's smaller look at itself.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps on every task.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only this part of the study; may be given again.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
     workers: Workers = None,
@@ -37,7 +38,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     use_threads(threads)
-    plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps)
+    plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps, parts=part)
     store = Store(out / plan.name)
     if status:
         if as_json:

@@ -1,20 +1,17 @@
-"""Read-outs: a linear head, and a recurrent layer with a head on its last output.
+"""Read-outs: a linear head, and the outputs that it reads.
 
-T time, B batch, I input, H hidden, O outputs, R replicas; the axis R is there only with `replicas`.
+T time, B batch, H hidden, O outputs, R replicas; the axis R is there only with `replicas`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from os import PathLike
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gatelab.errors import OptionError, nearest
-from gatelab.language.cell import Cell
-from gatelab.nn.recurrent import Recurrent
 
 
 def _uniform(weight: Tensor, bias: Tensor) -> None:
@@ -63,64 +60,11 @@ class Head(nn.Module):
             HEAD_SCHEMES[init](self.weight, self.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Outputs ([R,] B, O) of hidden vectors ([R,] B, H)."""
+        """Answers ([R,] ..., O) of hidden vectors ([R,] ..., H)."""
         if self.weight.ndim == 2:
             return functional.linear(hidden, self.weight, self.bias)
-        return torch.baddbmm(self.bias.unsqueeze(-2), hidden, self.weight.mT)
-
-
-class SequenceClassifier(nn.Module):
-    """A recurrent layer and a head on the output after each sequence's last step.
-
-    Args:
-        cell: a name of the catalogue, a path or a Cell.
-        input_size: I.
-        hidden_size: H.
-        output_size: O.
-        num_layers: recurrent layers on top of each other.
-        replicas: R, to train R of them in one call.
-        init: how the recurrent layer starts, as `Recurrent` takes it.
-        head_init: how the head starts, a name of `HEAD_SCHEMES`.
-        widths: further widths of the cell.
-        backend: as `Recurrent` takes it.
-    """
-
-    def __init__(
-        self,
-        cell: str | PathLike[str] | Cell,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        *,
-        num_layers: int = 1,
-        replicas: int | None = None,
-        init: str | None = None,
-        head_init: str = "uniform",
-        widths: Mapping[str, int] | None = None,
-        backend: str = "auto",
-    ) -> None:
-        super().__init__()
-        self.recurrent = Recurrent(
-            cell,
-            input_size,
-            hidden_size,
-            num_layers,
-            replicas=replicas,
-            backend=backend,
-            init=init,
-            widths=widths,
-        )
-        self.head = Head(self.recurrent.output_size, output_size, replicas=replicas, init=head_init)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits ([R,] B, O) of inputs ([R,] T, B, I), with `lengths` ([R,] B) if they are ragged."""
-        output, state = self.recurrent(x, lengths=lengths)
-        cell = self.recurrent.cell
-        if cell.output in cell.states:  # Then the layer has picked it already.
-            last = getattr(state, cell.output)[..., -1, :, :]
-        else:
-            last = last_valid(output, lengths)
-        return self.head(last)  # type: ignore[no-any-return]
+        flat = hidden.flatten(1, -2)
+        return torch.baddbmm(self.bias.unsqueeze(-2), flat, self.weight.mT).view(*hidden.shape[:-1], -1)
 
 
 def last_valid(output: Tensor, lengths: Tensor | None) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gatelab.studies.comparisons import Comparison, compare_all, shares
 from gatelab.studies.plan import Plan, PlannedRun
 from gatelab.studies.statistics import Share, Summary, share, summarise
+from gatelab.studies.verdicts import verdicts
 from gatelab.tasks import find_task
 from gatelab.tasks.base import STEPS, Measure
 from gatelab.training.record import Run, SeedResult
@@ -31,31 +33,56 @@ class Finding:
 
 @dataclass(frozen=True)
 class Group:
-    """One run of a study: all seeds of a cell with one size and start on one task.
+    """One run of a study: all seeds of a cell with one size and start in one part.
 
     Attributes:
+        part: what the study calls the task with its options.
         task: its name.
         cell: what the study calls it.
         init: what the study calls the start.
         hidden_size: H.
-        steps: how many were allowed.
+        size: the hidden size that the study asked for; H is another one where parameters are matched.
+        length: how long training could take, in words.
         parameters: learned numbers of one model.
         seeds: how many.
         reached: the share of seeds that reached the task's goal.
+        solved: which seeds did.
         diverged: the seeds whose loss was not finite; they have no scores.
         findings: by measure, in the task's order.
     """
 
+    part: str
     task: str
     cell: str
     init: str
+    size: int
     hidden_size: int
-    steps: int
+    length: str
     parameters: int
     seeds: int
     reached: Share
+    solved: Mapping[int, bool]
     diverged: tuple[int, ...]
     findings: Mapping[str, Finding]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Cells of one size and start against each other, corrected for how many there are.
+
+    Attributes:
+        part: of the study.
+        size: as the study asked for it.
+        init: what the study calls the start.
+        comparisons: of every two cells.
+        verdicts: what they come to, in sentences.
+    """
+
+    part: str
+    size: int
+    init: str
+    comparisons: tuple[Comparison, ...]
+    verdicts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,17 +93,27 @@ class Outcome:
         name: of the study.
         about: what it asks.
         groups: in the order of the plan.
-        differences: for each task, in words, what was asked for otherwise than in the study's file.
-        notes: for each task, sentences that belong beside its numbers.
-        sources: for each task, where the reported numbers are from.
+        compared: likewise; empty where a part has one cell.
+        differences: for each part, in words, what was asked for otherwise than in the study's file.
+        notes: for each part, sentences that belong beside its numbers.
+        sources: for each part, where the reported numbers are from.
+        baselines: for each part, scores of what learns nothing, by its name and the measure's.
+        facts: for each part, what is worth knowing of its data.
     """
 
     name: str
     about: str
     groups: tuple[Group, ...]
+    compared: tuple[Compared, ...]
     differences: Mapping[str, tuple[str, ...]]
     notes: Mapping[str, tuple[str, ...]]
     sources: Mapping[str, tuple[str, ...]]
+    baselines: Mapping[str, Mapping[str, Mapping[str, float]]]
+    facts: Mapping[str, tuple[str, ...]]
+
+    def of(self, part: str) -> tuple[Group, ...]:
+        """The groups of a part."""
+        return tuple(group for group in self.groups if group.part == part)
 
 
 def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
@@ -87,13 +124,25 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
         runs: all of its runs, by identity.
     """
     study = plan.study
-    notes = {task: tuple(settings.notes) for task, settings in study.tasks.items()}
-    sources = {
-        task: tuple(dict.fromkeys(entry.source for entry in study.reference if entry.task == task))
-        for task in study.tasks
-    }
     groups = tuple(_make_group(plan, planned, runs[planned.settings.identity]) for planned in plan.runs)
-    return Outcome(plan.name, study.about, groups, plan.differences, notes, sources)
+    parts = list(plan.differences)
+    first = {part: runs[next(p for p in plan.runs if p.part == part).settings.identity] for part in parts}
+    return Outcome(
+        name=plan.name,
+        about=study.about,
+        groups=groups,
+        compared=tuple(
+            compared for part in parts for compared in _compare([group for group in groups if group.part == part])
+        ),
+        differences=plan.differences,
+        notes={part: tuple(study.tasks[part].notes) for part in parts},
+        sources={
+            part: tuple(dict.fromkeys(entry.source for entry in study.reference if entry.task == part))
+            for part in parts
+        },
+        baselines={part: run.baselines for part, run in first.items()},
+        facts={part: run.facts for part, run in first.items()},
+    )
 
 
 def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:
@@ -105,26 +154,53 @@ def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:
             measure=measure.name,
             values=values,
             summary=summarise(list(values.values()), measure.best),
-            reported=plan.study.reported(task.name, settings.hidden_size, planned.label, measure.name),
+            reported=plan.study.reported(planned.part, planned.size, planned.label, measure.name),
         )
     return Group(
+        part=planned.part,
         task=task.name,
         cell=planned.label,
         init=planned.init,
+        size=planned.size,
         hidden_size=settings.hidden_size,
-        steps=settings.steps,
+        length=settings.length,
         parameters=planned.parameters,
         seeds=len(run.results),
         reached=share(sum(result.end == "goal" for result in run.results), len(run.results)),
+        solved={result.seed: result.end == "goal" for result in run.results},
         diverged=tuple(result.seed for result in run.results if result.end == "diverged"),
         findings=findings,
     )
 
 
+def _compare(groups: Sequence[Group]) -> list[Compared]:
+    """Every two cells of a part, size by size and start by start.
+
+    On a task that can be solved the cells are compared by which seeds solve it, else by the task's first measure.
+    """
+    task, found = find_task(groups[0].task), []
+    measure = task.measures[0]
+    for size, init in dict.fromkeys((group.size, group.init) for group in groups):
+        own = [group for group in groups if (group.size, group.init) == (size, init)]
+        if task.solves:
+            comparisons = shares({group.cell: group.solved for group in own})
+        else:
+            values = {group.cell: group.findings[measure.name].values for group in own}
+            comparisons = compare_all(
+                values, measure.best, measure=measure.name, unit=measure.unit, digits=measure.digits
+            )
+        words = verdicts(comparisons, f"{groups[0].part} with {size} unit{'s' if size > 1 else ''}")
+        found.append(Compared(groups[0].part, size, init, comparisons, words))
+    return found
+
+
 def _values(run: Run, measure: Measure) -> dict[int, float]:
     """A measure of the seeds that it means something for."""
-    ends = ("goal",) if measure.over == "solved" else ("goal", "steps")
-    found = {result.seed: _value(result, measure.name) for result in run.results if result.end in ends}
+    found = {
+        result.seed: _value(result, measure.name)
+        for result in run.results
+        if (result.end == "goal" if measure.over == "solved" else result.end != "diverged")
+    }
     return {seed: value for seed, value in found.items() if value is not None}
 
 

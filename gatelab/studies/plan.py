@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from gatelab.errors import OptionError
+from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.studies.matching import matched_size
 from gatelab.studies.spec import DEFAULT_INIT, Seeds, Study, TaskPlan
-from gatelab.tasks import TASKS
-from gatelab.training.replicas import make_model
+from gatelab.tasks import find_task
+from gatelab.training.replicas import count_parameters
 from gatelab.training.settings import Settings, make_settings
 
 
@@ -19,21 +23,25 @@ class PlannedRun:
     """One run: all seeds of one cell, size and start on one task.
 
     Attributes:
+        part: what the study calls the task with its options.
         label: what the study calls the cell.
         init: what the study calls the start.
+        size: the hidden size that the study asks for; the run has another one if parameters are matched.
         settings: of the run.
         parameters: how many numbers one of its models learns.
     """
 
+    part: str
     label: str
     init: str
+    size: int
     settings: Settings
     parameters: int
 
     @property
     def title(self) -> str:
         """Which it is, for a person: task, cell and size."""
-        return f"{self.settings.task} {self.label} {self.settings.hidden_size}"
+        return f"{self.part} {self.label} {self.settings.hidden_size}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Plan:
         name: of the study; a quick look has its own.
         study: the file.
         runs: each once.
-        differences: for each task, in words, what is asked for otherwise than in the study's file.
+        differences: for each part, in words, what is asked for otherwise than in the study's file.
     """
 
     name: str
@@ -54,7 +62,13 @@ class Plan:
 
 
 def make_plan(
-    study: Study, folder: Path, *, quick: bool = False, seeds: int | None = None, steps: int | None = None
+    study: Study,
+    folder: Path,
+    *,
+    quick: bool = False,
+    seeds: int | None = None,
+    steps: int | None = None,
+    parts: list[str] | None = None,
 ) -> Plan:
     """The runs of a study, checked before the first of them is made.
 
@@ -64,66 +78,108 @@ def make_plan(
         quick: take the study's `[quick]` values.
         seeds: this many instead, from 0 on.
         steps: at most so many instead, on every task.
+        parts: these parts of the study only; None for all.
 
     Raises:
-        OptionError: a cell, a start or another option that there is not, or the same run twice.
+        OptionError: a part, a cell, a start or another option that there is not, or the same run twice.
         EquationError: a cell's file does not hold a cell.
+        DataError: the data of a task are missing or broken.
     """
-    full = _as_seeds(study.seeds)
-    chosen = _as_seeds(seeds or (study.quick.seeds if quick else None) or study.seeds)
     runs, differences = [], {}
-    for task, plan in study.tasks.items():
-        wanted = plan.steps or TASKS[task].steps
-        allowed = steps or (study.quick.steps.get(task) if quick else None) or wanted
-        runs += [
-            _plan_run(study, folder, task, plan, size, label, init, chosen, allowed)
-            for size, init, label in product(plan.hidden_sizes, study.inits, study.cells)
-        ]
-        differences[task] = _differences(chosen, full, allowed, wanted)
+    for part in _parts(study, parts):
+        plan = study.tasks[part]
+        full = _as_seeds(plan.seeds or study.seeds)
+        chosen = _as_seeds(seeds or (study.quick.seeds if quick else None) or full)
+        smaller = dict(study.quick.tasks[part].choices) if quick and part in study.quick.tasks else {}
+        if steps is not None:
+            smaller["steps"] = steps
+        own = _Choices(study, folder, part, plan, chosen, _merged(plan.choices, smaller))
+        wanted = product(plan.hidden_sizes, plan.inits or study.inits, plan.cells or study.cells)
+        runs += [own.run(size, init, label) for size, init, label in wanted]
+        usual = {**find_task(study.task_of(part)).usual, **plan.choices}
+        differences[part] = _differences(chosen, full, smaller, usual)
     _check_once(runs)
     return Plan(study.name + ("-quick" if quick else ""), study, tuple(runs), differences)
 
 
-def _plan_run(
-    study: Study,
-    folder: Path,
-    task: str,
-    plan: TaskPlan,
-    hidden_size: int,
-    label: str,
-    init: str,
-    seeds: tuple[int, ...],
-    steps: int,
-) -> PlannedRun:
-    settings = make_settings(
-        task,
-        find_cell(folder / label if "/" in label or Path(label).suffix else label),
-        hidden_size,
-        seeds,
-        steps=steps,
-        learning_rate=plan.learning_rate,
-        optimizer=plan.optimizer,
-        num_layers=plan.num_layers,
-        clip=plan.clip,
-        init=None if init == DEFAULT_INIT else init,
-        head_init=study.head_init,
-    )
-    # A model that can't be made raises here, and not hours later.
-    model = make_model(settings, None)
-    return PlannedRun(label, init, settings, sum(parameter.numel() for parameter in model.parameters()))
+@dataclass(frozen=True)
+class _Choices:
+    """What the runs of one part have in common."""
+
+    study: Study
+    folder: Path
+    part: str
+    plan: TaskPlan
+    seeds: tuple[int, ...]
+    choices: Mapping[str, Any]
+
+    def run(self, size: int, init: str, label: str) -> PlannedRun:
+        """The run of one cell."""
+        hidden = size
+        if self.plan.match is not None and label != self.plan.match:
+            wanted = count_parameters(self.settings(size, init, self.plan.match))
+            hidden = matched_size(lambda units: count_parameters(self.settings(units, init, label)), wanted, size)
+        settings = self.settings(hidden, init, label)
+        # A model that can't be made raises here, and not hours later.
+        return PlannedRun(self.part, label, init, size, settings, count_parameters(settings))
+
+    def settings(self, hidden_size: int, init: str, label: str) -> Settings:
+        return make_settings(
+            self.study.task_of(self.part),
+            _find(label, self.folder),
+            hidden_size,
+            self.seeds,
+            **{
+                "head_init": self.study.head_init,
+                "init": None if init == DEFAULT_INIT else init,
+                **self.choices,
+            },
+        )
 
 
-def _as_seeds(seeds: Seeds) -> tuple[int, ...]:
+def _find(label: str, folder: Path) -> Cell:
+    return find_cell(folder / label if "/" in label or Path(label).suffix else label)
+
+
+def _parts(study: Study, wanted: list[str] | None) -> list[str]:
+    from_study = list(study.tasks)
+    for part in wanted or ():
+        if part not in from_study:
+            raise OptionError(f"The study has no part '{part}'.\nIt has: {', '.join(from_study)}.")
+    return [part for part in from_study if not wanted or part in wanted]
+
+
+def _merged(choices: Mapping[str, Any], smaller: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a part with those of a quick look over them; how long is said in one way only."""
+    kept = dict(choices)
+    if {"steps", "epochs"} & smaller.keys():
+        kept = {name: value for name, value in kept.items() if name not in ("steps", "epochs")}
+    options = {**kept.get("options", {}), **smaller.get("options", {})}
+    return {**kept, **smaller} | ({"options": options} if options else {})
+
+
+def _as_seeds(seeds: Seeds | tuple[int, ...]) -> tuple[int, ...]:
     return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
 
 
-def _differences(seeds: tuple[int, ...], all_seeds: tuple[int, ...], steps: int, all_steps: int) -> tuple[str, ...]:
+def _differences(
+    seeds: tuple[int, ...], all_seeds: tuple[int, ...], smaller: Mapping[str, Any], usual: Mapping[str, Any]
+) -> tuple[str, ...]:
     found = []
     if len(seeds) != len(all_seeds):
         found.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} instead of {len(all_seeds)}")
-    if steps != all_steps:
-        found.append(f"at most {steps:,} steps instead of {all_steps:,}")
+    flat = {**smaller, **smaller.get("options", {})}
+    before = {**usual, **usual.get("options", {})}
+    for name, value in flat.items():
+        if name != "options" and value != before.get(name):
+            found.append(_difference(name, value, before.get(name)))
     return tuple(found)
+
+
+def _difference(name: str, value: object, before: object) -> str:
+    if name not in ("steps", "epochs"):
+        return f"{name} = {value}" + (f" instead of {before}" if before is not None else "")
+    return f"at most {value:,} {name}" + (f" instead of {before:,}" if before is not None else "")
 
 
 def _check_once(runs: list[PlannedRun]) -> None:
@@ -132,6 +188,6 @@ def _check_once(runs: list[PlannedRun]) -> None:
         twin = seen.setdefault(run.settings.identity, run)
         if twin is not run:
             raise OptionError(
-                f"The study asks for the same run twice: '{twin.label}' and '{run.label}' on {run.settings.task} "
+                f"The study asks for the same run twice: '{twin.label}' and '{run.label}' on {run.part} "
                 f"with {run.settings.hidden_size} units.\nTake one of them out."
             )

@@ -17,6 +17,8 @@ Watch = Callable[[int, PlannedRun, Progress | None], None]
 
 WORTH_A_STEP = 2000
 """Learned numbers with which a step of ten seeds takes twice as long as with hardly any: 1.6 ms more."""
+WORTH_AN_EPOCH = 300
+"""Steps that an epoch is taken for where nobody has counted them yet."""
 BUSY_SECONDS = 1.0
 """Between two looks at runs that are all in the hands of other processes."""
 
@@ -64,7 +66,8 @@ def run_study(plan: Plan, store: Store, watch: Watch | None = None, workers: int
 
 def _work_of(planned: PlannedRun) -> int:
     """How long a run may take, in no unit: the last to begin should be short, so that no worker is long alone."""
-    return planned.settings.steps * (WORTH_A_STEP + planned.parameters)
+    settings = planned.settings
+    return (settings.steps or (settings.epochs or 1) * WORTH_AN_EPOCH) * (WORTH_A_STEP + planned.parameters)
 
 
 def _explain(failed: Sequence[Made]) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gatelab.errors import OptionError, nearest
+from gatelab.errors import GatelabError, OptionError, explain_problem, nearest
 from gatelab.tasks import find_task
+from gatelab.training.settings import CHOICES, check_choice
 
 Positive = Annotated[int, Field(ge=1)]
 Seeds = Positive | list[Annotated[int, Field(ge=0)]]
@@ -25,31 +25,60 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaskPlan(_Part):
-    """How a study uses one task; what is not given is the task's own."""
+class _Chooses(BaseModel):
+    """Keys beside its own are settings of runs, by the names of `Settings`."""
 
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> _Chooses:
+        for name, value in self.choices.items():
+            try:
+                check_choice(name, value)
+            except OptionError as error:
+                if name in CHOICES:
+                    raise ValueError(str(error)) from None
+                known = [*CHOICES, *type(self).model_fields]
+                raise ValueError(f"there is no key '{name}'.\n{nearest(name, known)}") from None
+        return self
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The settings that are given."""
+        return dict(self.model_extra or {})
+
+
+class TaskPlan(_Chooses):
+    """One part of a study: cells of some sizes on one task. Settings that are not given are the task's own."""
+
+    task: str | None = None
+    """The name of the task, if the part is not called like it."""
+    cells: Annotated[list[str], Field(min_length=1)] | None = None
+    """Of this part, if not those of the study."""
+    inits: Annotated[list[str], Field(min_length=1)] | None = None
+    """Likewise."""
+    seeds: Seeds | None = None
+    """Likewise."""
     hidden_sizes: Annotated[list[Positive], Field(min_length=1)]
-    num_layers: Positive = 1
-    steps: Positive | None = None
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    optimizer: str | None = None
-    clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    match: str | None = None
+    """A cell: it has the hidden sizes as they are, and each other cell the one with most nearly as many parameters."""
     notes: list[str] = []
-    """Sentences for the caption of the task's table."""
+    """Sentences for the caption of the part's table."""
 
 
 class Quick(_Part):
     """What is smaller in a quick look at the study."""
 
     seeds: Seeds | None = None
-    steps: dict[str, Positive] = {}
-    """By task."""
+    tasks: dict[str, _Chooses] = {}
+    """Settings by the parts of the study."""
 
 
 class Reference(_Part):
     """Numbers that someone else has reported, by cell."""
 
     task: str
+    """A part of the study."""
     hidden_size: Positive
     measure: str
     source: str
@@ -61,39 +90,49 @@ class Study(_Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
     about: str = ""
-    cells: Annotated[list[str], Field(min_length=1)]
+    cells: list[str] = []
     """Names of the catalogue, or paths of cell files from the study file's folder, known by their suffix or a `/`."""
     seeds: Seeds = 10
     inits: Annotated[list[str], Field(min_length=1)] = [DEFAULT_INIT]
     """How recurrent layers start, by scheme."""
     head_init: str = "uniform"
     tasks: Annotated[dict[str, TaskPlan], Field(min_length=1)]
+    """The parts of the study, each on a task."""
     quick: Quick = Quick()
     reference: list[Reference] = []
 
     @model_validator(mode="after")
     def _names_exist(self) -> Study:
-        for task in (*self.tasks, *self.quick.steps):
-            find_task(task)
+        for part, plan in self.tasks.items():
+            find_task(plan.task or part)
+            if not (plan.cells or self.cells):
+                raise ValueError(f"{part} has no cells.\nAdd cells = [...] to it, or to the study.")
+        for kind, named in (("quick", list(self.quick.tasks)), ("reference", [ref.task for ref in self.reference])):
+            for part in named:
+                if part not in self.tasks:
+                    raise ValueError(f"{kind} speaks of '{part}', which the study lacks.\n{nearest(part, self.tasks)}")
         for reference in self.reference:
-            measures = [measure.name for measure in find_task(reference.task).measures]
+            measures = [measure.name for measure in find_task(self.task_of(reference.task)).measures]
             if reference.measure not in measures:
                 raise ValueError(
                     f"the task {reference.task} has no measure '{reference.measure}'. "
                     f"{nearest(reference.measure, measures)}"
                 )
+            cells = self.tasks[reference.task].cells or self.cells
             for cell in reference.values:
-                if cell not in self.cells:
-                    raise ValueError(
-                        f"a reference names '{cell}', not a cell of the study. {nearest(cell, self.cells)}"
-                    )
+                if cell not in cells:
+                    raise ValueError(f"a reference names '{cell}', not a cell of the study. {nearest(cell, cells)}")
         return self
 
-    def reported(self, task: str, hidden_size: int, cell: str, measure: str) -> float | None:
-        """The number that a reference gives, if one does."""
-        for reference in self.reference:
-            if (reference.task, reference.hidden_size, reference.measure) == (task, hidden_size, measure):
-                return reference.values.get(cell)
+    def task_of(self, part: str) -> str:
+        """The name of the task of a part."""
+        return self.tasks[part].task or part
+
+    def reported(self, part: str, hidden_size: int, cell: str, measure: str) -> float | None:
+        """The reported number, or None."""
+        for entry in self.reference:
+            if (entry.task, entry.hidden_size, entry.measure) == (part, hidden_size, measure):
+                return entry.values.get(cell)
         return None
 
 
@@ -140,21 +179,13 @@ def read_study(text: str, where: str) -> Study:
         raise OptionError(f"{where}: " + _explain(error.errors()[0])) from None
 
 
-_SECTIONS: Mapping[str, type[_Part]] = {"tasks": TaskPlan, "quick": Quick, "reference": Reference}
+_SECTIONS: dict[str, type[BaseModel]] = {"tasks": TaskPlan, "quick": Quick, "reference": Reference}
 
 
-def _explain(problem: Mapping[str, Any]) -> str:
+def _explain(problem: Any) -> str:
     """One problem that pydantic found, as a sentence with a cure."""
-    place = [str(part) for part in problem["loc"] if part not in ("constrained-int", "list[constrained-int]")]
-    key = ".".join(place) or "the study"
-    section = _SECTIONS.get(place[0], Study) if len(place) > 1 else Study
-    known = list(section.model_fields)
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"there is no key '{key}'.\n{nearest(place[-1], known)}"
-        case "missing":
-            return f"the key '{key}' is missing.\nAdd it to the file."
-        case "value_error":
-            return str(problem["ctx"]["error"])
-        case _:
-            return f"{key} is {problem['input']!r}.\n{problem['msg']}."
+    place = problem["loc"]
+    if problem["type"] == "value_error" and isinstance(problem["ctx"]["error"], GatelabError):
+        return str(problem["ctx"]["error"])
+    section = _SECTIONS.get(str(place[0]), Study) if len(place) > 1 else Study
+    return explain_problem(problem, section.model_fields)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from gatelab.errors import StoreError
+from gatelab.files import read_tensors
 from gatelab.studies.plan import Plan, PlannedRun
-from gatelab.training.checkpoint import read_tensors
 from gatelab.training.folder import CHECKPOINT, is_finished, read_run
 from gatelab.training.record import Run
 from gatelab.training.settings import Settings

@@ -15,6 +15,21 @@ def summed_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return functional.cross_entropy(logits.movedim(-1, 1), target, reduction="none").sum(-1)
 
 
+def cross_entropies(logits: Tensor, target: Tensor) -> Tensor:
+    """-log p(target) of each answer, in nats, shaped as the classes; logits (..., O), classes (...)."""
+    return functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none").view(target.shape)
+
+
+def mean_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """The mean of -log p(target) over all answers, (R,), in nats; logits (R, ..., O), classes (R, ...)."""
+    return cross_entropies(logits, target).flatten(1).mean(-1)
+
+
+def mean_squared_error(answers: Tensor, target: Tensor) -> Tensor:
+    """The mean of the squared errors over all answers, (R,); `answers` and `target` are both (R, ...)."""
+    return (answers - target).square().flatten(1).mean(-1)
+
+
 def mean_binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """The mean over the batch of -log p(target), (R,), in nats; O is 1, `target` (R, B) holds 0 or 1."""
     entropy = functional.binary_cross_entropy_with_logits(logits.squeeze(-1), target, reduction="none")

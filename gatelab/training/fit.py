@@ -10,11 +10,11 @@ from pathlib import Path
 from torch import Tensor
 
 from gatelab.errors import StoreError
-from gatelab.training.checkpoint import read_tensors, write_tensors
+from gatelab.files import read_tensors, write_tensors
+from gatelab.nn.saving import MODEL
 from gatelab.training.folder import (
     CELL,
     CHECKPOINT,
-    MODEL,
     RUN,
     claim,
     is_finished,
@@ -24,6 +24,7 @@ from gatelab.training.folder import (
 )
 from gatelab.training.loop import Progress, Training
 from gatelab.training.record import Run, current_versions
+from gatelab.training.replicas import load_replicas
 from gatelab.training.settings import Settings
 
 CHECKPOINT_SECONDS = 20.0
@@ -91,10 +92,19 @@ def _train(
         if watch is not None and (training.taken % WATCH_EVERY == 0 or training.over):
             watch(training.progress())
     seconds = before + time.monotonic() - began
-    fitted = Fitted(Run(training.settings, training.results(), seconds, current_versions()), training.kept)
+    settings, problem = training.settings, training.problem
+    run = Run(
+        settings=settings,
+        results=training.results(),
+        seconds=seconds,
+        versions=current_versions(),
+        parameters=sum(weights[0].numel() for weights in training.kept.values()),
+        baselines=problem.baselines,
+        facts=problem.facts,
+    )
     if folder is not None:
-        write_run(folder, fitted.run, fitted.weights)
-    return fitted
+        write_run(folder, run, load_replicas(settings, training.kept), problem.keeps)
+    return Fitted(run, training.kept)
 
 
 def _begin(fresh: Training, folder: Path, resume: bool) -> tuple[Training, float]:

@@ -12,18 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from gatelab.errors import BusyError, GatelabError, OptionError, StoreError
-from gatelab.nn.heads import SequenceClassifier
-from gatelab.training.checkpoint import read_tensors, write_atomically, write_tensors
+from gatelab.errors import BusyError, GatelabError, StoreError
+from gatelab.files import read_tensors, write_atomically
+from gatelab.nn.models import SequenceModel
+from gatelab.nn.saving import MODEL, save
 from gatelab.training.record import Run
-from gatelab.training.replicas import load_replicas, make_model
 
-RUN, MODEL, CELL, CHECKPOINT = "run.json", "model.safetensors", "cell.txt", "checkpoint.safetensors"
+RUN, CELL, CHECKPOINT = "run.json", "cell.txt", "checkpoint.safetensors"
 LOCK = ".lock"
 
 _RUN = TypeAdapter(Run)
@@ -55,14 +56,21 @@ def claim(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_run(folder: Path, run: Run, weights: Mapping[str, Tensor]) -> None:
+def write_run(folder: Path, run: Run, model: SequenceModel, keeps: Mapping[str, Any]) -> None:
     """Writes a finished run and takes away what only one in the making has.
+
+    Args:
+        folder: of the run.
+        run: its record.
+        model: all of its seeds.
+        keeps: what the file of the model should hold beside it.
 
     Raises:
         StoreError: a file can't be written.
     """
-    write_tensors(folder / MODEL, weights, {"of": run.settings.identity})
-    write_atomically(folder / CELL, run.settings.equations.encode())
+    settings = run.settings
+    save(model, folder / MODEL, {"of": settings.identity, "seeds": list(settings.seeds), "keeps": dict(keeps)})
+    write_atomically(folder / CELL, settings.equations.encode())
     write_atomically(folder / RUN, _RUN.dump_json(run, indent=1) + b"\n")
     left_by_a_kill = folder.glob(".*.tmp")
     for path in (folder / CHECKPOINT, folder / LOCK, *left_by_a_kill):
@@ -98,31 +106,9 @@ def read_run(folder: Path) -> Run:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of all seeds, each (R, ...).
+    """The weights of all seeds, each (R, ...), and what they share.
 
     Raises:
         StoreError: the file is missing or broken.
     """
     return dict(read_tensors(folder / MODEL).tensors)
-
-
-def load_model(folder: Path, seed: int | None = None) -> SequenceClassifier:
-    """The trained model of a finished run.
-
-    Args:
-        folder: of the run.
-        seed: one of its seeds, for a plain model; None for the model of all its replicas.
-
-    Raises:
-        StoreError: the run is not finished, or broken.
-        OptionError: the run has no such seed.
-    """
-    settings, weights = read_run(folder).settings, read_weights(folder)
-    if seed is None:
-        return load_replicas(settings, weights)
-    if seed not in settings.seeds:
-        raise OptionError(f"{folder} has no seed {seed}.\nIt has: {', '.join(map(str, settings.seeds))}.")
-    replica = settings.seeds.index(seed)
-    model = make_model(settings, None)
-    model.load_state_dict({name: tensor[replica] for name, tensor in weights.items()})
-    return model

@@ -1,26 +1,35 @@
 """The training loop: R seeds of a model side by side, each as if it were alone.
 
 The loss is the sum of the replicas' losses. No replica's loss depends on another's weights, and every optimizer here
-is elementwise, so each replica gets the gradients and the steps that it would get alone. A replica that has reached
-its goal leaves the computation with the weights it has then.
+is elementwise, so each replica gets the gradients and the steps that it would get alone. Dropout is drawn from a
+generator for each seed. A replica that has ended leaves the computation with the weights it has then, or with those
+that were best on the validation data.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from gatelab.tasks import find_task
-from gatelab.training.checkpoint import Checkpoint
+from gatelab.errors import OptionError
+from gatelab.files import Checkpoint
+from gatelab.nn.state import make_state
+from gatelab.tasks import open_problem
+from gatelab.tasks.streams import stream_seed
+from gatelab.training.chosen import Chosen
 from gatelab.training.flat import Flat
+from gatelab.training.history import History
 from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer
-from gatelab.training.record import End, Point, SeedResult
-from gatelab.training.replicas import clip_gradients, finite, initial_weights, load_replicas, select
+from gatelab.training.record import End, SeedResult
+from gatelab.training.replicas import clip_norms, finite, initial_weights, load_replicas, select, weights_of
+from gatelab.training.schedules import rate_at
 from gatelab.training.settings import Settings
 
 
@@ -34,8 +43,9 @@ class Progress:
         learning: replicas that go on; none when the run is over.
         replicas: R.
         loss: the mean over those that took the step, in nats.
-        accuracy: likewise, in percent, on the last batch.
+        score: likewise, as the task has it, on the last batch.
         stage: of the course, in words; may be empty.
+        best: the mean of the best scores on the validation data; None before the first look.
     """
 
     step: int
@@ -43,8 +53,9 @@ class Progress:
     learning: int
     replicas: int
     loss: float
-    accuracy: float
+    score: float
     stage: str
+    best: float | None
 
 
 @dataclass(frozen=True)
@@ -53,12 +64,12 @@ class Seen:
 
     Attributes:
         losses: of each, in nats.
-        logits: (R, B, O).
-        target: (R, B).
+        answers: as the task has them, (R, ...).
+        target: likewise.
     """
 
     losses: list[float]
-    logits: Tensor
+    answers: Tensor
     target: Tensor
 
 
@@ -67,14 +78,17 @@ class Training:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.task = find_task(settings.task)
+        self.problem = open_problem(settings.task, settings.options)
         self.taken = 0
         self.learning = torch.arange(len(settings.seeds))
-        self.ends: list[End | None] = [None] * len(settings.seeds)
-        self.end_steps = [0] * len(settings.seeds)
-        self.curves: list[list[Point]] = [[] for _ in settings.seeds]
+        self.histories = [History() for _ in settings.seeds]
         self.kept = initial_weights(settings)
-        self.course = self.task.course(settings.seeds)
+        self.course = self.problem.course(settings.seeds, settings.batch_size)
+        self.steps = self._count_steps()
+        self.look_every = settings.validate_every or self.course.epoch or 1
+        self.chosen = Chosen(len(settings.seeds))
+        self.generators = [torch.Generator().manual_seed(stream_seed(seed, "noise")) for seed in settings.seeds]
+        self.carried: Any = None
         self._learn_from(self.kept, {})
 
     @property
@@ -84,64 +98,69 @@ class Training:
     def step(self) -> None:
         """One step of every replica that still learns."""
         batch = self.course.batch()
-        logits = self.model(batch.x, batch.lengths)
-        losses = self.task.loss(logits, batch.target)
+        answers, state = self.model.run(batch.x, batch.lengths, self.carried if batch.goes_on else None)
+        losses = self.problem.loss(answers, batch.target)
         self.flat.gradient.zero_()
         losses.sum().backward()
-        if self.settings.clip is not None:
-            clip_gradients(self.model, self.settings.clip)
+        if self.problem.stateful:
+            self.carried = type(state)(*map(Tensor.detach, state))
+        self._clip()
+        self._set_rate()
         self.optimizer.step()
         self.taken += 1
-        reached = self.course.finished(self.taken, batch, self.model).tolist()
-        self.seen = Seen(losses.tolist(), logits.detach(), batch.target)
-        last = self.taken >= self.settings.steps
+        with self._at_rest():
+            reached = self.course.finished(self.taken, batch, self.model).tolist()
+        self.seen = Seen(losses.tolist(), answers.detach(), batch.target)
+        last = self.taken >= self.steps
+        tired = self._look(last)
         sound = list(map(math.isfinite, self.seen.losses))
-        ended = [last or done or not fine for done, fine in zip(reached, sound, strict=True)]
+        ended = [last or any(why) for why in zip(reached, tired, (not fine for fine in sound), strict=True)]
         self._record(ended)
         if any(ended):
-            self._retire(ended, reached, sound)
+            self._retire(ended, reached, tired, sound)
 
     def progress(self) -> Progress:
         """Where the last step has come to."""
+        best = self.chosen.values[self.chosen.values.isfinite()]
         return Progress(
             step=self.taken,
-            steps=self.settings.steps,
+            steps=self.steps,
             learning=len(self.learning),
             replicas=len(self.settings.seeds),
             loss=fmean(self.seen.losses),
-            accuracy=fmean(self._accuracy()),
+            score=fmean(self._scores()),
             stage="" if self.over else self.course.stage(),
+            best=best.mean().item() if len(best) else None,
         )
 
     def results(self) -> tuple[SeedResult, ...]:
-        """What became of each seed, with the task's test of its last weights."""
-        model = load_replicas(self.settings, self.kept)
+        """What became of each seed, with the task's test of the weights that were kept."""
+        model = load_replicas(self.settings, self.kept).eval()
         with torch.no_grad():
-            scores = self.task.test(model)
-        found = []
-        for replica, seed in enumerate(self.settings.seeds):
-            end = self.ends[replica]
-            assert end is not None, "results are asked before the end"
-            own = {n: None if end == "diverged" else _plain(values[replica]) for n, values in scores.items()}
-            found.append(SeedResult(seed, end, self.end_steps[replica], own, tuple(self.curves[replica])))
-        return tuple(found)
+            scores = self.problem.test(model)
+        each = zip(self.settings.seeds, self.histories, strict=True)
+        return tuple(
+            history.result(seed, {name: own[replica].item() for name, own in scores.items()})
+            for replica, (seed, history) in enumerate(each)
+        )
 
     def checkpoint(self, seconds: float) -> Checkpoint:
         """All that `restore` needs to go on with the same bits; `seconds` is how long it took so far."""
         groups = {
             "kept": self.kept,
-            "weights": self.model.state_dict(),
+            "weights": weights_of(self.model),
             "optimizer": optimizer_state(self.optimizer, self.flat),
             "course": {} if self.over else self.course.state(),
+            "chosen": self.chosen.state(),
+            "noise": {str(k): one.get_state() for k, one in enumerate(self.generators)},
+            "carried": {} if self.carried is None else self.carried._asdict(),
         }
         tensors = {f"{group}:{name}": value for group, part in groups.items() for name, value in part.items()}
         facts = {
             "of": self.settings.identity,
             "taken": self.taken,
             "learning": self.learning.tolist(),
-            "ends": self.ends,
-            "end_steps": self.end_steps,
-            "curves": [[list(asdict(point).values()) for point in curve] for curve in self.curves],
+            "histories": [history.facts() for history in self.histories],
             "seconds": seconds,
         }
         return Checkpoint(tensors, facts)
@@ -149,62 +168,124 @@ class Training:
     @classmethod
     def restore(cls, settings: Settings, checkpoint: Checkpoint) -> Training:
         """The training as it was when the checkpoint was taken."""
-        groups: dict[str, dict[str, Tensor]] = {"kept": {}, "weights": {}, "optimizer": {}, "course": {}}
+        groups: dict[str, dict[str, Tensor]] = {
+            group: {} for group in ("kept", "weights", "optimizer", "course", "chosen", "noise", "carried")
+        }
         for name, tensor in checkpoint.tensors.items():
             group, _, own = name.partition(":")
             groups[group][own] = tensor
         training, facts = cls(settings), checkpoint.facts
         training.taken = facts["taken"]
         training.learning = torch.tensor(facts["learning"], dtype=torch.long)
-        training.ends, training.end_steps = facts["ends"], facts["end_steps"]
-        training.curves = [[Point(*values) for values in curve] for curve in facts["curves"]]
+        training.histories = [History.of(own) for own in facts["histories"]]
         training.kept = groups["kept"]
         if not training.over:
-            training.course.restore(groups["course"])
-            training._learn_from(groups["weights"], groups["optimizer"])
+            training._resume(groups)
         return training
 
+    def _resume(self, groups: Mapping[str, Mapping[str, Tensor]]) -> None:
+        self.course.restore(groups["course"])
+        self.chosen.restore(groups["chosen"])
+        self.generators = [torch.Generator() for _ in groups["noise"]]
+        for key, state in groups["noise"].items():
+            self.generators[int(key)].set_state(state.clone())
+        if carried := groups["carried"]:
+            names = self.model.recurrent.cell.states
+            self.carried = make_state(names, [carried[name] for name in names])
+        self._learn_from(groups["weights"], groups["optimizer"])
+
+    def _count_steps(self) -> int:
+        """How many steps the settings allow."""
+        epochs, epoch = self.settings.epochs, self.course.epoch
+        limits = [self.settings.steps] if self.settings.steps else []
+        if epochs is not None and epoch is not None:
+            limits.append(epochs * epoch)
+        if not limits:
+            raise OptionError(f"The task {self.settings.task} has no epochs with these options.\nGive steps.")
+        return min(limits)
+
     def _learn_from(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
-        self.model = load_replicas(self.settings, weights)
+        settings = self.settings
+        self.model = load_replicas(settings, weights)
+        self.model.draw_from(self.generators if settings.is_noisy else None)
         self.flat = Flat(self.model)
-        self.optimizer = make_optimizer(self.settings.optimizer, [self.flat.whole], self.settings.learning_rate)
+        self.optimizer = make_optimizer(
+            settings.optimizer,
+            [self.flat.whole],
+            settings.learning_rate,
+            settings.weight_decay,
+            settings.optimizer_options,
+        )
         restore_optimizer(self.optimizer, self.flat, optimizer)
 
-    def _accuracy(self) -> list[float]:
-        return self.task.accuracy(self.seen.logits, self.seen.target).tolist()
+    def _clip(self) -> None:
+        if self.settings.clip_value is not None:
+            self.flat.gradient.clamp_(-self.settings.clip_value, self.settings.clip_value)
+        if self.settings.clip is not None:
+            clip_norms(self.model, self.settings.clip)
+
+    def _set_rate(self) -> None:
+        settings = self.settings
+        if settings.schedule == "constant" and not settings.warmup:
+            return
+        share = rate_at(self.taken, self.steps, settings.schedule, settings.final_rate, settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * share
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """The model without dropout."""
+        if not self.settings.is_noisy:
+            yield
+            return
+        self.model.eval()
+        yield
+        self.model.train()
+
+    def _look(self, last: bool) -> list[bool]:
+        """Looks at the validation data if it is time; which replicas have lost their patience."""
+        validation = self.problem.validation
+        if validation is None or (self.taken % self.look_every and not last):
+            return [False] * len(self.learning)
+        with torch.no_grad(), self._at_rest():
+            values = validation.score(self.model)
+        self.chosen.offer(self.taken, values, validation.best, weights_of(self.model))
+        for replica, value in zip(self.learning.tolist(), values.tolist(), strict=True):
+            self.histories[replica].add_look(self.taken, value)
+        patience = self.settings.patience
+        return [patience is not None and waited >= patience for waited in self.chosen.waited.tolist()]
+
+    def _scores(self) -> list[float]:
+        return self.problem.score(self.seen.answers, self.seen.target).tolist()
 
     def _record(self, ended: list[bool]) -> None:
         """Adds a point to the curves, 16 to each doubling of the steps, and one where a replica ends."""
         due = self.taken % (1 << max(0, self.taken.bit_length() - 5)) == 0
         if not due and not any(ended):
             return
-        rows = zip(self.learning.tolist(), self.seen.losses, self._accuracy(), ended, strict=True)
-        for replica, loss, percent, its_last in rows:
+        rows = zip(self.learning.tolist(), self.seen.losses, self._scores(), ended, strict=True)
+        for replica, loss, score, its_last in rows:
             if due or its_last:
-                point = Point(self.taken, loss if math.isfinite(loss) else None, percent)
-                self.curves[replica].append(point)
+                self.histories[replica].add_point(self.taken, loss, score)
 
-    def _retire(self, ended: list[bool], reached: list[bool], sound: list[bool]) -> None:
+    def _retire(self, ended: list[bool], reached: list[bool], tired: list[bool], sound: list[bool]) -> None:
         """Keeps the weights of the replicas that have ended and goes on with the others."""
-        weights = self.model.state_dict()
-        learning = self.learning.tolist()
+        weights, learning = weights_of(self.model), self.learning.tolist()
         still_sound = finite(weights).tolist()
         gone = [row for row, is_over in enumerate(ended) if is_over]
+        best = self.chosen.weights
         for row in gone:
-            replica = learning[row]
-            diverged = not (sound[row] and still_sound[row])
-            self.ends[replica] = "diverged" if diverged else "goal" if reached[row] else "steps"
-            self.end_steps[replica] = self.taken
-        for name, tensor in weights.items():
+            replica, diverged = learning[row], not (sound[row] and still_sound[row])
+            end: End = "diverged" if diverged else "goal" if reached[row] else "patience" if tired[row] else "steps"
+            self.histories[replica].close(end, self.taken, int(self.chosen.steps[row]) if best else self.taken)
+        for name, tensor in (best or weights).items():
             self.kept[name][self.learning[gone]] = tensor[gone]
         rest = torch.tensor([row for row, is_over in enumerate(ended) if not is_over], dtype=torch.long)
         self.learning = self.learning[rest]
         if not self.over:
             self.course.keep(rest)
-            remembered = select(optimizer_state(self.optimizer, self.flat), rest)
-            self._learn_from(select(weights, rest), remembered)
-
-
-def _plain(score: Tensor) -> float:
-    """A score as a number that reads well: percent to a thousandth."""
-    return round(score.item(), 3)
+            self.chosen.keep(rest)
+            self.generators = [self.generators[row] for row in rest.tolist()]
+            if self.carried is not None:
+                self.carried = type(self.carried)(*(state[rest] for state in self.carried))
+            self._learn_from(select(weights, rest), select(optimizer_state(self.optimizer, self.flat), rest))

@@ -9,20 +9,49 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gatelab.errors import OptionError
 from gatelab.training.flat import Flat
 
 # The fused forms take a step in one call, which is most of the time at the sizes of small studies.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": partial(torch.optim.Adam, fused=True),
-    "rmsprop": torch.optim.RMSprop,
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "adagrad": partial(torch.optim.Adagrad, fused=True),
     "sgd": partial(torch.optim.SGD, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+    "adadelta": torch.optim.Adadelta,
+    "adamax": torch.optim.Adamax,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "rprop": torch.optim.Rprop,
 }
 """All are elementwise, so replicas in one tensor do not touch each other."""
 
 
-def make_optimizer(name: str, parameters: Iterable[nn.Parameter], learning_rate: float) -> Optimizer:
-    """The optimizer of this name."""
-    return OPTIMIZERS[name](parameters, lr=learning_rate)
+def make_optimizer(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    options: Mapping[str, float] | None = None,
+) -> Optimizer:
+    """The optimizer of this name.
+
+    Args:
+        name: of `OPTIMIZERS`.
+        parameters: to learn.
+        learning_rate: at its start.
+        weight_decay: as the optimizer has it.
+        options: further ones by torch's names, such as `momentum`.
+
+    Raises:
+        OptionError: the optimizer has no such option, or not with this value.
+    """
+    given = dict(options or {}) | ({"weight_decay": weight_decay} if weight_decay else {})
+    try:
+        return OPTIMIZERS[name](parameters, lr=learning_rate, **given)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"{name} does not take these options: {given} ({error}).\nSee torch.optim.") from None
 
 
 def optimizer_state(optimizer: Optimizer, flat: Flat) -> dict[str, Tensor]:

@@ -8,26 +8,50 @@ import torch
 from torch import Tensor, nn
 
 from gatelab.language.files import read_cell_text
-from gatelab.nn.heads import SequenceClassifier
-from gatelab.tasks import find_task
+from gatelab.nn.models import SequenceModel
+from gatelab.tasks import open_problem
 from gatelab.tasks.streams import stream_seed
 from gatelab.training.settings import Settings
 
+_OF_THE_MODEL = (
+    *("num_layers", "bidirectional", "dropout", "recurrent_dropout", "zoneout", "variational", "input_dropout"),
+    *("output_dropout", "tied", "init", "head_init", "embedding_init", "widths"),
+)
+"""The settings that a model takes under the same names."""
 
-def make_model(settings: Settings, replicas: int | None) -> SequenceClassifier:
+
+def make_model(settings: Settings, replicas: int | None) -> SequenceModel:
     """The model of a run, freshly drawn; with the axis R unless `replicas` is None."""
-    task = find_task(settings.task)
-    return SequenceClassifier(
+    problem = open_problem(settings.task, settings.options)
+    return SequenceModel(
         read_cell_text(settings.equations),
-        task.input_size,
+        problem.inputs,
         settings.hidden_size,
-        task.output_size,
-        num_layers=settings.num_layers,
+        problem.output_size,
+        reads=problem.reads,
         replicas=replicas,
-        init=settings.init,
-        head_init=settings.head_init,
-        widths=settings.widths,
+        **{name: getattr(settings, name) for name in _OF_THE_MODEL},
     )
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """What a model learns, by name; tied weights once. What it does not learn is shared by its replicas."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Puts weights, as `weights_of` gives them, into a model.
+
+    Raises:
+        RuntimeError: names or shapes do not fit.
+    """
+    own = weights_of(model)
+    if own.keys() != weights.keys():
+        raise RuntimeError(f"the weights are of another model: {', '.join(sorted(own.keys() ^ weights.keys()))}")
+    for name, parameter in own.items():
+        if parameter.shape != weights[name].shape:
+            raise RuntimeError(f"{name} has shape {tuple(weights[name].shape)} and not {tuple(parameter.shape)}")
+        parameter.copy_(weights[name])
 
 
 def initial_weights(settings: Settings) -> dict[str, Tensor]:
@@ -39,15 +63,15 @@ def initial_weights(settings: Settings) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         for seed in settings.seeds:
             torch.manual_seed(stream_seed(seed, "weights"))
-            singles.append(make_model(settings, None).state_dict())
+            singles.append(weights_of(make_model(settings, None)))
     return {name: torch.stack([single[name] for single in singles]) for name in singles[0]}
 
 
-def load_replicas(settings: Settings, weights: Mapping[str, Tensor]) -> SequenceClassifier:
+def load_replicas(settings: Settings, weights: Mapping[str, Tensor]) -> SequenceModel:
     """A model with these weights, each (R, ...)."""
     with torch.random.fork_rng(devices=[]):
         model = make_model(settings, len(next(iter(weights.values()))))
-    model.load_state_dict(dict(weights))
+    load_weights(model, weights)
     return model
 
 
@@ -62,7 +86,7 @@ def finite(weights: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(each).all(0)
 
 
-def clip_gradients(model: nn.Module, limit: float) -> None:
+def clip_norms(model: nn.Module, limit: float) -> None:
     """Cuts the gradient of each replica to a norm of at most `limit`.
 
     The norm is taken over one replica's parameters, as `torch.nn.utils.clip_grad_norm_` does for a model alone.
@@ -72,3 +96,10 @@ def clip_gradients(model: nn.Module, limit: float) -> None:
     factor = (limit / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
+
+
+def count_parameters(settings: Settings) -> int:
+    """How many numbers one model of a run learns."""
+    open_problem(settings.task, settings.options)  # First, so that data that are read now are not without numbers.
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return sum(weights.numel() for weights in weights_of(make_model(settings, None)).values())

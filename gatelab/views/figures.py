@@ -74,29 +74,31 @@ class FigureData:
     footnote: str
 
 
-def study_figure(found: Outcome, task_name: str) -> FigureData:
-    """The numbers of one task's figure: a panel for each size and measure."""
-    task = find_task(task_name)
-    groups = [group for group in found.groups if group.task == task_name]
+def study_figure(found: Outcome, part: str) -> FigureData:
+    """The numbers of one part's figure: a panel for each size and measure."""
+    groups = list(found.of(part))
+    task = find_task(groups[0].task)
     # Steps until an early stop say little of a cell; steps until a task is solved do.
     measures = [measure for measure in task.measures if task.solves or measure.name != STEPS]
-    sizes = list(dict.fromkeys((group.hidden_size, group.init) for group in groups))
+    sizes = list(dict.fromkeys((group.size, group.init) for group in groups))
     several = len({init for _, init in sizes}) > 1
     grid = []
     for size, init in sizes:
-        own = [group for group in groups if (group.hidden_size, group.init) == (size, init)]
+        own = [group for group in groups if (group.size, group.init) == (size, init)]
         words = f"{size} unit{'s' if size > 1 else ''}" + (f", start {init}" if several else "")
+        if any(group.hidden_size != size for group in own):
+            words = f"{own[0].parameters:,} parameters, more or less" + (f", start {init}" if several else "")
         grid.append(tuple(_panel(own, measure, words, task.solves) for measure in measures))
     if len(measures) == 1:
         grid = [tuple(row[0] for row in grid)]
-    seeds, steps = max(group.seeds for group in groups), max(group.steps for group in groups)
-    note = f"{seeds} seeds a line, at most {steps:,} steps."
-    if found.differences[task_name]:
-        note += f" Otherwise than in the study's file: {', '.join(found.differences[task_name])}."
+    seeds = max(group.seeds for group in groups)
+    note = f"{seeds} seeds a line, at most {groups[0].length}."
+    if found.differences[part]:
+        note += f" Otherwise than in the study's file: {', '.join(found.differences[part])}."
     if task.solves:
         note += "\nThe number at a cell counts the seeds that solved the task; only those have dots."
     note += f"\nInterval: for the median of all seeds; with fewer than {FEWEST_FOR_MEDIAN} dots their range, else 95 %."
-    return FigureData(f"{found.name}: {task_name}", tuple(grid), note)
+    return FigureData(f"{found.name}: {part}", tuple(grid), note)
 
 
 def draw_figure(data: FigureData) -> Figure:
@@ -155,7 +157,7 @@ def _panel(groups: list[Group], measure: Measure, words: str, solves: bool) -> P
             )
         )
     is_steps = measure.name == STEPS
-    quantity = "steps until solved" if is_steps else f"{measure.name}, {measure.unit}"
+    quantity = "steps until solved" if is_steps else f"{measure.name}, {measure.unit}".removesuffix(", ")
     return Panel(words, quantity, is_steps, tuple(rows))
 
 

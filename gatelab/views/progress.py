@@ -42,7 +42,7 @@ def study_bar(total: int, quiet: bool = False) -> Iterator[Watch]:
             bars.update(runs, completed=done)
             own = planned.settings.identity
             if own not in in_hand:
-                in_hand[own] = bars.add_task(planned.title, total=planned.settings.steps, words="")
+                in_hand[own] = bars.add_task(planned.title, total=None, words="")
             if progress is not None:
                 _show(bars, in_hand[own], progress)
                 if not progress.learning:
@@ -65,7 +65,9 @@ def _bars(quiet: bool) -> Bars:
 
 
 def _show(bars: Bars, steps: TaskID, progress: Progress) -> None:
-    words = f"loss {progress.loss:.3f}, {progress.accuracy:.0f} %"
+    words = f"loss {progress.loss:.3f}, score {progress.score:.3g}"
+    if progress.best is not None:
+        words += f", best {progress.best:.4g}"
     if progress.replicas > 1:
         words += f", {progress.learning} of {progress.replicas} seeds"
     if progress.stage:

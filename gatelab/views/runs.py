@@ -8,7 +8,12 @@ from gatelab.tasks.base import STEPS
 from gatelab.training.record import Run
 from gatelab.views.tables import NOTHING, TableText
 
-ENDS = {"goal": "reached the goal", "steps": "took all steps", "diverged": "diverged"}
+ENDS = {
+    "goal": "reached the goal",
+    "steps": "took all steps",
+    "patience": "got no better",
+    "diverged": "diverged",
+}
 """Why a seed stopped, in words."""
 
 
@@ -21,7 +26,7 @@ def run_table(run: Run) -> TableText:
             str(result.seed),
             ENDS[result.end],
             f"{result.steps:,}",
-            *(_percent(result.scores[measure.name]) for measure in scores),
+            *(_number(result.scores[measure.name], measure.digits) for measure in scores),
         )
         for result in run.results
     ]
@@ -31,15 +36,27 @@ def run_table(run: Run) -> TableText:
         for measure in scores:
             known = [value for result in run.results if (value := result.scores[measure.name]) is not None]
             summary = summarise(known, measure.best)
-            medians.append(_percent(summary.median if summary else None))
+            medians.append(_number(summary.median if summary else None, measure.digits))
         sections.append((("", "median", "", *medians),))
+    if run.baselines:
+        sections.append(
+            tuple(
+                ("", name, "", *(_number(own.get(measure.name), measure.digits) for measure in scores))
+                for name, own in run.baselines.items()
+            )
+        )
+    caption = [f"Goal: {task.goal}."] if task.goal else []
+    if any(result.looks for result in run.results):
+        chosen = ", ".join(f"{result.chosen:,}" for result in run.results)
+        caption.append(f"Weights are those that were best on the validation data, after step {chosen}.")
+    caption += [*run.facts, f"{run.seconds:.1f} s, at most {settings.length}; {run.parameters:,} parameters."]
     return TableText(
         title=f"{settings.task}, {settings.cell}, {settings.hidden_size} unit{'s' * (settings.hidden_size > 1)}",
-        headings=("seed", "end", "steps", *(f"{measure.name}, {measure.unit}" for measure in scores)),
+        headings=("seed", "end", "steps", *(f"{m.name}, {m.unit}".removesuffix(", ") for m in scores)),
         sections=tuple(sections),
-        caption=(f"Goal: {task.goal}.", f"{run.seconds:.1f} s, at most {settings.steps:,} steps."),
+        caption=tuple(caption),
     )
 
 
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.1f}"
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:,.{digits}f}"

@@ -11,7 +11,7 @@ def state_rows(plan: Plan, store: Store) -> list[dict[str, str | int]]:
     """A row a run: what it is, whether it is finished, and its folder."""
     return [
         {
-            "task": state.planned.settings.task,
+            "part": state.planned.part,
             "cell": state.planned.label,
             "units": state.planned.settings.hidden_size,
             "start": state.planned.init,
@@ -35,13 +35,13 @@ def state_table(plan: Plan, store: Store) -> TableText:
         caption.append(f"Besides, {len(others)} with other settings, which this study does not count.")
     return TableText(
         title=plan.name,
-        headings=("size", "cell", "task", "start", "stands", "step"),
+        headings=("size", "cell", "part", "start", "stands", "step"),
         sections=(
             tuple(
                 (
                     str(row["units"]),
                     str(row["cell"]),
-                    str(row["task"]),
+                    str(row["part"]),
                     str(row["start"]),
                     str(row["stands"]),
                     f"{row['step']:,}" if row["step"] else "",

@@ -1,4 +1,4 @@
-"""A study's tables: what was reported beside what the seeds gave.
+"""A study's tables: what was reported beside what the seeds gave, and what it comes to.
 
 `study_tables` gives the texts of all cells as records; `draw_table` makes a rich table of one. They fit 100 columns.
 """
@@ -35,12 +35,15 @@ class TableText:
         headings: of the columns.
         sections: rows of texts, with a line between two sections.
         caption: sentences below it.
+        is_words: whether the columns are words and not numbers: they begin at the left, and the last one may take
+            several lines.
     """
 
     title: str
     headings: tuple[str, ...]
     sections: tuple[tuple[tuple[str, ...], ...], ...]
     caption: tuple[str, ...]
+    is_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Column:
 
 
 def study_tables(found: Outcome) -> tuple[TableText, ...]:
-    """One table a task."""
-    return tuple(_task_table(found, task) for task in found.notes)
+    """One table a part."""
+    return tuple(_part_table(found, part) for part in found.notes)
 
 
 def draw_table(table: TableText) -> RenderableType:
@@ -68,7 +71,9 @@ def draw_table(table: TableText) -> RenderableType:
         collapse_padding=True,
     )
     for index, heading in enumerate(table.headings):
-        drawn.add_column(heading, justify="left" if index == 1 else "right", no_wrap=True)
+        starts_left = table.is_words or index == 1
+        is_last_of_words = table.is_words and index == len(table.headings) - 1
+        drawn.add_column(heading, justify="left" if starts_left else "right", no_wrap=not is_last_of_words)
     for section in table.sections:
         for row in section:
             drawn.add_row(*row)
@@ -86,24 +91,20 @@ def table_text(tables: tuple[TableText, ...]) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def _task_table(found: Outcome, name: str) -> TableText:
-    task = find_task(name)
-    groups = [group for group in found.groups if group.task == name]
+def _part_table(found: Outcome, part: str) -> TableText:
+    groups = list(found.of(part))
+    task = find_task(groups[0].task)
     columns = _columns(task, groups)
-    sizes = list(dict.fromkeys((group.hidden_size, group.init) for group in groups))
+    sizes = list(dict.fromkeys((group.size, group.init) for group in groups))
     sections = tuple(
-        tuple(
-            tuple(column.text(group) for column in columns)
-            for group in groups
-            if (group.hidden_size, group.init) == size
-        )
+        tuple(tuple(column.text(group) for column in columns) for group in groups if (group.size, group.init) == size)
         for size in sizes
     )
     return TableText(
-        title=f"{found.name}: {name}",
+        title=f"{found.name}: {part}",
         headings=tuple(column.heading for column in columns),
-        sections=sections,
-        caption=_caption(found, task, groups),
+        sections=sections + _baseline_rows(found, part, task, columns),
+        caption=_caption(found, part, task, groups),
     )
 
 
@@ -112,14 +113,32 @@ def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
         Column("size", lambda group: str(group.hidden_size)),
         Column("cell", lambda group: group.cell),
     ]
+    if any(group.size != group.hidden_size for group in groups):
+        columns.append(Column("parameters", lambda group: f"{group.parameters:,}"))
     if len({group.init for group in groups}) > 1:
         columns.append(Column("start", lambda group: group.init))
-    columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
+    if task.goal:
+        columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
     for measure in task.measures:
         for statistic in STATISTICS_SHOWN[measure.name == STEPS, measure.over]:
             if statistic != "report" or any(g.findings[measure.name].reported is not None for g in groups):
                 columns.append(_measure_column(measure, statistic))
     return columns
+
+
+def _baseline_rows(
+    found: Outcome, part: str, task: Task, columns: list[Column]
+) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """A row for each forecast or guess that learns nothing, with its scores where the medians are."""
+    digits = {f"{_short(measure)}\nmedian": (measure.name, measure.digits) for measure in task.measures}
+    rows = []
+    for name, scores in found.baselines[part].items():
+        row = ["", name]
+        for column in columns[2:]:
+            measure, shown = digits.get(column.heading, ("", 0))
+            row.append(_number(scores.get(measure), shown) if measure in scores else "")
+        rows.append(tuple(row))
+    return (tuple(rows),) if rows else ()
 
 
 STATISTICS_SHOWN = {
@@ -132,10 +151,8 @@ STATISTICS_SHOWN = {
 
 
 def _measure_column(measure: Measure, statistic: str) -> Column:
-    digits = 0 if measure.name == STEPS else 1
-
     def text(group: outcome.Group) -> str:
-        return STATISTICS[statistic](group.findings[measure.name], digits)
+        return STATISTICS[statistic](group.findings[measure.name], measure.digits)
 
     return Column(f"{_short(measure)}\n{statistic}", text)
 
@@ -176,27 +193,28 @@ def _solved(group: outcome.Group) -> str:
     return f"{_early(group)} {percent:>6}"
 
 
-def _caption(found: Outcome, task: Task, groups: list[outcome.Group]) -> tuple[str, ...]:
+def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group]) -> tuple[str, ...]:
     seeds = max(group.seeds for group in groups)
-    allowed = max(group.steps for group in groups)
     starts = ", ".join(dict.fromkeys(group.init for group in groups))
-    sentences = [f"{seeds} seeds a row, at most {allowed:,} steps, start: {starts}. Accuracies in percent."]
-    if found.differences[task.name]:
-        sentences.append(f"Otherwise than in the study's file: {', '.join(found.differences[task.name])}.")
+    units = ", ".join(f"{m.name} in {m.unit}" for m in task.measures if m.unit)
+    sentences = [f"{seeds} seeds a row, at most {groups[0].length}, start: {starts}. {units}.".replace(" .", "")]
+    if found.differences[part]:
+        sentences.append(f"Otherwise than in the study's file: {', '.join(found.differences[part])}.")
     if task.solves:
         sentences.append(f"Solved: {task.goal}. Steps and accuracies are over the solved seeds.")
         method = groups[0].reached.interval.method
         sentences.append(f"95 %: the interval of {method} for the share of all seeds, in percent.")
-    else:
+    elif task.goal:
         sentences.append(f"Early: seeds that stopped because {task.goal}.")
     sentences += _interval_sentences(groups)
-    if sources := found.sources.get(task.name):
+    if sources := found.sources.get(part):
         sentences.append(f"Report: {'; '.join(sources)}.")
     lost = [f"{group.cell} with {group.hidden_size} units, seeds {list(group.diverged)}"
             for group in groups if group.diverged]  # fmt: skip
     if lost:
-        sentences.append(f"Diverged, and counted in none of the accuracies: {'; '.join(lost)}.")
-    return (*sentences, *found.notes[task.name])
+        sentences.append(f"Diverged, and counted in none of the scores: {'; '.join(lost)}.")
+    verdicts = [sentence for compared in found.compared if compared.part == part for sentence in compared.verdicts]
+    return (*sentences, *found.facts[part], *found.notes[part], *verdicts)
 
 
 def _interval_sentences(groups: list[outcome.Group]) -> list[str]:

@@ -24,7 +24,7 @@ hidden_sizes = [1]
 steps = 8
 [quick]
 seeds = 1
-steps = { parity = 4 }
+tasks.parity.steps = 4
 """
 CELL = "h = tanh(W @ x + R @ h + b)"
 
@@ -86,7 +86,7 @@ def test_every_command_has_help(gatelab, name):
         (["train", "digits", "--cell", "lstn"], "Did you mean 'lstm'"),
         (["train", "digits", "--cell", "none.cell"], "can't be read"),
         (["train", "digits", "--steps", "many"], "--steps"),
-        (["train", "digits", "--lr", "-1"], "learning rate is -1"),
+        (["train", "digits", "--lr", "-1"], "learning_rate is -1"),
         (["train", "digits", "--init", "zeroes"], "zeros"),
         (["train", "digits", "--optimizer", "adan"], "Did you mean 'adam'"),
         (["train", "digits", "--seed", "1", "--seeds", "2"], "one of the two"),
@@ -205,6 +205,75 @@ def test_a_broken_run_ends_with_1_and_the_cure(gatelab, tmp_path):
     assert "Delete the folder run" in err
 
 
+def test_a_run_is_repeated_from_its_folder_alone(gatelab, tmp_path):
+    words = "train digits --cell mine.cell --hidden 3 --seeds 2 --steps 6 --batch 10 --set output_dropout=0.2".split()
+    (tmp_path / "mine.cell").write_text(CELL)
+    code, _, err = gatelab(*words, "-o", "validation=0.1", "--set", "validate_every=2", "--out", "first")
+    assert (code, err) == (0, "")
+    (tmp_path / "mine.cell").unlink()
+    code, _, err = gatelab("train", "--from", "first", "--out", "second")
+    assert (code, err) == (0, "")
+    one, two = (tmp_path / name for name in ("first", "second"))
+    assert (one / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
+    assert (one / "cell.txt").read_bytes() == (two / "cell.txt").read_bytes()
+    records = [json.loads((folder / "run.json").read_text()) for folder in (one, two)]
+    for record in records:
+        record.pop("seconds")
+    assert records[0] == records[1]
+    assert gatelab("train", "--from", "first")[0] == 0
+    assert (tmp_path / "runs" / next((tmp_path / "runs").iterdir()).name / "run.json").exists()
+
+
+def test_from_needs_a_finished_run_and_no_task(gatelab, tmp_path):
+    code, _, err = gatelab("train", "--from", "nowhere")
+    assert code == 1
+    assert "holds no finished run" in err
+    for words in (["--lr", "0.5"], ["--set", "tied=true"], ["-o", "validation=0.1"], ["--seed", "0"]):
+        code, _, err = gatelab("train", "--from", "nowhere", *words)
+        assert code == 2
+        assert "--from takes all settings from the run" in err
+    code, _, err = gatelab("train", "digits", "--from", "nowhere")
+    assert code == 2
+    assert "Give a task, or a run's folder with --from" in err
+
+
+def test_train_takes_any_setting_and_options_of_the_task(gatelab):
+    words = "train digits --cell f --hidden 3 --epochs 2 --steps 2 --batch 7 --json -o validation=0.2".split()
+    for pair in ("zoneout.h=0.1", "schedule=linear", "optimizer=sgd", "optimizer_options.momentum=0.9", "tied=false"):
+        words += ["--set", pair]
+    settings = json.loads(gatelab(*words)[1])["settings"]
+    expected = {
+        "options": {"validation": 0.2}, "epochs": 2, "steps": 2, "batch_size": 7, "zoneout": {"h": 0.1},
+        "schedule": "linear", "optimizer": "sgd", "optimizer_options": {"momentum": 0.9}, "tied": False,
+    }  # fmt: skip
+    assert {key: settings[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--set", "output_dropuot=0.5"], "Did you mean 'output_dropout'"),
+        (["--set", "dropout=2"], "dropout is 2"),
+        (["--set", "dropout"], "Write it as --set dropout=0.5"),
+        (["--set", "schedule=cosin"], "Did you mean 'cosine'"),
+        (["--set", "optimizer_options=3"], "optimizer_options is 3"),
+        (["--set", "task=parity"], "There is no setting 'task'"),
+        (["--set", "options=3"], "options is 3"),
+        (["-o", "validaton=0.1"], "Did you mean 'validation'"),
+        (["-o", "validation=0.9"], "validation is 0.9"),
+        (["-o", "=0.1"], "Write it as -o"),
+        (["--batch", "0"], "--batch"),
+        (["--epochs", "0"], "--epochs"),
+    ],
+    ids=" ".join,
+)
+def test_a_slip_in_a_setting_ends_with_2_and_the_nearest(gatelab, words, says, tmp_path):
+    code, out, err = gatelab("train", "digits", "--steps", "2", *words)
+    assert code == 2
+    assert says in out + err
+    assert not list(tmp_path.iterdir())
+
+
 # study
 
 
@@ -229,10 +298,32 @@ def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
     assert (tmp_path / "elsewhere" / "small-quick" / "tables.txt").exists()
 
 
+def test_study_makes_only_the_parts_that_are_asked_for(gatelab, study, tmp_path):
+    code, out, _ = gatelab("study", study, "--part", "digits", "--workers", "1")
+    assert code == 0
+    assert "small: digits" in out
+    assert "small: parity" not in out
+    assert len(list((tmp_path / "runs" / "small" / "runs").iterdir())) == 2
+    code, _, err = gatelab("study", study, "--part", "digit")
+    assert code == 2
+    assert "It has: digits, parity" in err
+
+
+def test_verdicts_are_in_the_table_and_in_the_json(gatelab, study, tmp_path):
+    _, out, _ = gatelab("study", study, "--workers", "1")
+    found = json.loads((tmp_path / "runs" / "small" / "study.json").read_text())
+    assert [compared["part"] for compared in found["compared"]] == ["digits", "parity"]
+    said = " ".join(out.split())
+    for compared in found["compared"]:
+        assert compared["verdicts"]
+        for verdict in compared["verdicts"]:
+            assert " ".join(verdict.split()) in said
+
+
 def test_study_as_json_is_what_it_writes(gatelab, study, tmp_path):
     _, out, _ = gatelab("study", study, "--seeds", "1", "--steps", "3", "--workers", "1", "--json")
     found = json.loads(out)
-    assert [group["steps"] for group in found["groups"]] == [3] * 4
+    assert [group["length"] for group in found["groups"]] == ["3 steps"] * 4
     assert json.loads((tmp_path / "runs" / "small" / "study.json").read_text()) == found
 
 

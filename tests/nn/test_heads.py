@@ -1,11 +1,11 @@
-"""Heads: which output they read, replicas, and how they start."""
+"""Heads: which output is the last, replicas, and how they start."""
 
 import pytest
 import torch
 from torch import nn
 
 from gatelab.errors import OptionError
-from gatelab.nn.heads import Head, SequenceClassifier, last_valid
+from gatelab.nn.heads import Head, last_valid
 
 
 def test_last_valid_reads_each_sequences_own_last_step():
@@ -40,22 +40,3 @@ def test_a_head_starts_as_it_is_told():
 def test_an_unknown_start_offers_the_nearest():
     with pytest.raises(OptionError, match="truncated_normal"):
         Head(3, 5, init="truncated normal")
-
-
-def test_a_classifier_of_ragged_sequences_is_each_alone():
-    torch.manual_seed(0)
-    model = SequenceClassifier("lstm", 2, 3, 4, replicas=2, num_layers=2)
-    x, lengths = torch.randn(2, 5, 3, 2), torch.tensor([[5, 1, 3], [2, 4, 4]])
-    logits = model(x, lengths)
-    for replica in range(2):
-        alone = SequenceClassifier("lstm", 2, 3, 4, num_layers=2)
-        alone.load_state_dict({name: value[replica] for name, value in model.state_dict().items()})
-        for row in range(3):
-            own = x[replica, : lengths[replica, row], row : row + 1]
-            torch.testing.assert_close(alone(own)[0], logits[replica, row])
-
-
-def test_the_head_is_as_wide_as_the_cells_output():
-    model = SequenceClassifier("lstm_projected", 2, 8, 3, widths={"P": 5})
-    assert model.head.weight.shape == (3, 5)
-    assert model(torch.randn(4, 6, 2)).shape == (6, 3)

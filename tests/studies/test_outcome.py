@@ -50,7 +50,7 @@ def groups():
     outcome = make_outcome(plan, runs)
     assert outcome.notes == {"digits": ("One image is 0.25 points.",), "parity": ()}
     assert outcome.sources == {"digits": (), "parity": ("somewhere",)}
-    return {group.task: group for group in outcome.groups}
+    return {group.part: group for group in outcome.groups}
 
 
 def test_a_score_is_over_all_seeds_but_those_that_diverged(groups):

@@ -28,18 +28,25 @@ def small(**replaced):
     return read_study(text, "small.toml")
 
 
+@pytest.mark.slow  # Reading all of IMDB takes 20 seconds.
 @pytest.mark.parametrize("name", presets())
-def test_every_preset_can_be_planned_whole_and_quick(name):
+def test_every_preset_can_be_planned_whole_and_quick(name, needs_data):
+    needs_data("imdb", "glove/50")
     study, folder = find_study(name)
     assert study.name == name
     whole, quick = make_plan(study, folder), make_plan(study, folder, quick=True)
     assert len(whole.runs) == len(quick.runs)
     assert not any(whole.differences.values())
-    assert len(quick.runs[0].settings.seeds) >= 3
+    assert all(len(run.settings.seeds) >= 2 for run in quick.runs)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_is_called_like_its_file(name):
+    assert find_study(name)[0].name == name
 
 
 def test_the_2018_study_is_all_of_the_reports_sizes_and_cells():
-    plan = make_plan(*find_study("gates-2018"))
+    plan = make_plan(*find_study("gates-2018"), parts=["digits", "parity"])
     found = {(run.settings.task, run.settings.hidden_size, run.label) for run in plan.runs}
     cells = ("lstm", "f", "fo", "myfo", "io", "o")
     sizes = [("digits", 30), ("digits", 15), ("digits", 1), ("parity", 3), ("parity", 1)]
@@ -47,7 +54,8 @@ def test_the_2018_study_is_all_of_the_reports_sizes_and_cells():
     assert len(plan.runs) == 30
     for run in plan.runs:
         settings = run.settings
-        assert (settings.init, settings.head_init, len(settings.seeds)) == ("zeros", "truncated_normal", 10)
+        assert (settings.init, settings.head_init) == ("zeros", "truncated_normal")
+        assert len(settings.seeds) >= 10
         assert settings.learning_rate == {"digits": 0.001, "parity": 0.1}[settings.task]
 
 
@@ -60,7 +68,7 @@ def test_the_reports_numbers_are_found_by_task_size_cell_and_measure():
 
 
 def test_what_is_asked_for_otherwise_is_said():
-    study = read_study(SMALL + "[quick]\nseeds = 1\nsteps = { digits = 3 }", "small.toml")
+    study = read_study(SMALL + "[quick]\nseeds = 1\ntasks.digits.steps = 3", "small.toml")
     assert make_plan(study, Path(), quick=True).differences == {
         "digits": ("1 seed instead of 2", "at most 3 steps instead of 4")
     }
@@ -97,21 +105,25 @@ def test_a_cell_can_be_a_file_beside_the_study(tmp_path):
     ("old", "new", "words"),
     [
         ("seeds = 2", "seed = 2", r"no key 'seed'.\n.*'seeds'"),
-        ("steps = 4", "step = 4", r"no key 'tasks\.digits\.step'.\n.*'steps'"),
+        ("steps = 4", "step = 4", r"no key 'step'.\n.*'steps'"),
         ("steps = 4", "steps = 4\n[quick]\nseds = 2", r"no key 'quick\.seds'.\n.*'seeds'"),
         ("steps = 4", "steps = 4\n[[reference]]\ntaks = 'digits'", r"'reference\.0\.t"),
         ('name = "small"', "", "'name' is missing"),
         ('name = "small"', 'name = "../up"', "name is '../up'"),
-        ('cells = ["f", "lstm"]', "cells = []", "cells is"),
+        ('cells = ["f", "lstm"]', "cells = []", r"digits has no cells.\nAdd cells"),
         ("seeds = 2", "seeds = 0", "seeds"),
         ("seeds = 2", "seeds = 'two'", "seeds"),
-        ("steps = 4", "steps = -4", r"tasks\.digits\.steps is -4"),
+        ("steps = 4", "steps = -4", r"steps is -4"),
         ("steps = 4", "steps = 4\nlearning_rate = nan", r"learning_rate is nan"),
         ("[2]", "[]", r"hidden_sizes is \[\]"),
         ("[2]", "[2.5]", r"hidden_sizes\.0 is 2\.5"),
         ("steps = 4", "steps = = 4", "is not TOML"),
         ("[tasks.digits]", "[tasks.digit]", "no task 'digit'"),
-        ("steps = 4", "steps = 4\n[quick]\nsteps = { digts = 2 }", "no task 'digts'"),
+        (
+            "steps = 4",
+            "steps = 4\n[quick]\ntasks.digts.steps = 2",
+            r"quick speaks of 'digts', which the study lacks.\n.*'digits'",
+        ),
     ],
 )
 def test_a_slip_is_named_with_its_place(old, new, words):

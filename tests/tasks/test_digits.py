@@ -6,6 +6,11 @@ from sklearn.datasets import load_digits
 
 from gatelab.tasks import digits
 from gatelab.tasks.base import Batch
+from gatelab.tasks.courses import Draws
+
+
+def course(seeds, validation=0.0, batch_size=100):
+    return digits.open_digits(digits.DigitsOptions(validation=validation)).course(seeds, batch_size)
 
 
 def test_the_split_and_the_values():
@@ -30,7 +35,7 @@ def test_every_image_is_in_one_part_with_its_digit():
 
 
 def test_a_step_is_a_row_of_an_image():
-    data, batch = digits.images(), digits.DigitsCourse([0]).batch()
+    data, batch = digits.images(), course([0]).batch()
     assert batch.x.shape == (1, 8, 100, 8)
     first = batch.x[0, :, 0, :]
     known = (data.train[:1400] == first).all((1, 2)).nonzero().flatten()
@@ -39,7 +44,7 @@ def test_a_step_is_a_row_of_an_image():
 
 
 def test_the_last_training_image_is_never_drawn():
-    drawn = torch.cat([digits.DigitsCourse([seed]).streams.draw().flatten() for seed in range(200)])
+    drawn = torch.cat([course([seed]).streams.draw().flatten() for seed in range(200)])
     assert (drawn.min(), drawn.max()) == (0, 1399)
 
 
@@ -48,7 +53,7 @@ def test_the_goal_is_looked_at_every_hundred_steps(step, looks):
     batch = Batch(torch.zeros(2, 8, 100, 8), torch.zeros(2, 100, dtype=torch.long))
     sure, unsure = torch.zeros(100, 10), torch.zeros(100, 10)
     sure[:, 0] = 20.0
-    reached = digits.DigitsCourse([0, 1]).finished(step, batch, lambda x, lengths: torch.stack([sure, unsure]))
+    reached = course([0, 1]).finished(step, batch, lambda x, lengths: torch.stack([sure, unsure]))
     assert reached.tolist() == [looks, False]
 
 
@@ -59,5 +64,30 @@ def test_the_goal_is_five_nats_over_the_batch():
         margin = -torch.log((torch.exp(torch.tensor(nats / 100)) - 1) / 9)
         logits = torch.zeros(2, 100, 10)
         logits[..., 0] = margin
-        found = digits.DigitsCourse([0, 1]).finished(100, batch, lambda x, lengths, logits=logits: logits)
+        found = course([0, 1]).finished(100, batch, lambda x, lengths, logits=logits: logits)
         assert found.tolist() == [reached, reached]
+
+
+def test_with_validation_data_nothing_stops_early_and_none_of_them_is_drawn():
+    problem = digits.open_digits(digits.DigitsOptions(validation=0.1))
+    found = problem.course([0, 1], 100)
+    assert type(found) is Draws
+    rows = torch.cat([course([seed], 0.1).streams.draw().flatten() for seed in range(100)])
+    assert (rows.min(), rows.max()) == (0, 1259)
+    sure = torch.zeros(2, 100, 10)
+    sure[..., 0] = 20.0
+    batch = Batch(torch.zeros(2, 8, 100, 8), torch.zeros(2, 100, dtype=torch.long))
+    assert not found.finished(100, batch, lambda x, lengths: sure).any()
+
+
+def test_the_validation_images_are_the_last_of_those_drawn_from():
+    data, seen = digits.images(), []
+    problem = digits.open_digits(digits.DigitsOptions(validation=0.1))
+    right = torch.nn.functional.one_hot(data.train_digits[1260:1400], 10).float()
+    model = lambda x, lengths=None: seen.append(x) or torch.stack([right, -right])  # noqa: E731
+    assert problem.validation.score(model).tolist() == [100.0, 0.0]
+    assert torch.equal(seen[0], data.train[1260:1400].transpose(0, 1))
+
+
+def test_the_batch_size_can_be_chosen():
+    assert course([0], batch_size=7).batch().x.shape == (1, 8, 7, 8)

@@ -17,7 +17,7 @@ def knows_nothing(x, lengths=None):
 
 
 def test_targets_are_the_parity_of_the_bits_within_the_length():
-    course = parity.ParityCourse([0, 1])
+    course = parity.ParityCourse([0, 1], 64, 2)
     course.go_to(torch.tensor([2, 5]))
     batch = course.batch()
     assert batch.x.shape == (2, 5, 64, 1)
@@ -28,17 +28,17 @@ def test_targets_are_the_parity_of_the_bits_within_the_length():
 
 
 def test_equal_lengths_need_no_padding():
-    assert parity.ParityCourse([0, 1]).batch().lengths is None
+    assert parity.ParityCourse([0, 1], 64, 2).batch().lengths is None
 
 
 def test_about_half_of_the_bits_are_ones():
-    course = parity.ParityCourse(range(20))
+    course = parity.ParityCourse(range(20), 64, 2)
     course.go_to(torch.full((20,), 8))
     assert abs(course.batch().x.mean() - 0.5) < 4 * 0.5 / math.sqrt(20 * 64 * 8)
 
 
 def test_every_sequence_comes_and_no_bit_depends_on_another():
-    course, seen = parity.ParityCourse([0]), torch.zeros(256)
+    course, seen = parity.ParityCourse([0], 64, 2), torch.zeros(256)
     course.go_to(torch.tensor([8]))
     for _ in range(100):
         bits = course.batch().x[0, :, :, 0]
@@ -48,7 +48,7 @@ def test_every_sequence_comes_and_no_bit_depends_on_another():
 
 
 def test_the_check_has_sequences_of_its_own():
-    course, asked = parity.ParityCourse([0]), []
+    course, asked = parity.ParityCourse([0], 64, 2), []
     course.go_to(torch.tensor([8]))
     batch = course.batch()
     course.finished(1, batch, lambda x, lengths=None: asked.append(x) or knows(x))
@@ -58,7 +58,7 @@ def test_the_check_has_sequences_of_its_own():
 
 
 def test_who_knows_is_through_in_seven_steps():
-    course = parity.ParityCourse([0])
+    course = parity.ParityCourse([0], 64, 2)
     stages = []
     for step in range(1, 8):
         reached = course.finished(step, course.batch(), knows)
@@ -67,7 +67,7 @@ def test_who_knows_is_through_in_seven_steps():
 
 
 def test_who_knows_nothing_stays():
-    course = parity.ParityCourse([0])
+    course = parity.ParityCourse([0], 64, 2)
     for step in range(1, 4):
         assert not course.finished(step, course.batch(), knows_nothing)
     assert course.length.tolist() == [2]
@@ -77,7 +77,7 @@ def test_every_replica_has_its_own_length():
     def one_knows(x, lengths=None):
         return torch.stack([knows(x[0]), knows_nothing(x[1])])
 
-    course = parity.ParityCourse([0, 1])
+    course = parity.ParityCourse([0, 1], 64, 2)
     for step in range(1, 4):
         course.finished(step, course.batch(), one_knows)
     assert course.length.tolist() == [5, 2]
@@ -92,7 +92,7 @@ def test_the_threshold_falls_with_the_length():
         return logit * (2 * (x.sum(-3) % 2) - 1)
 
     for length, passes in ((4, True), (6, False)):
-        course = parity.ParityCourse([0])
+        course = parity.ParityCourse([0], 64, 2)
         course.go_to(torch.tensor([length]))
         course.finished(1, course.batch(), so_sure)
         assert course.length.item() == length + passes
@@ -107,3 +107,12 @@ def test_the_test_has_long_sequences_and_finds_who_knows():
         "accuracy at 16": [100.0, 0.0],
         "accuracy at 100": [100.0, 0.0],
     }
+
+
+def test_without_the_curriculum_every_sequence_is_long_from_the_first():
+    problem = parity.open_parity(parity.ParityOptions(curriculum=False))
+    course = problem.course([0, 1], 16)
+    batch = course.batch()
+    assert (batch.x.shape, batch.lengths) == ((2, 8, 16, 1), None)
+    assert course.finished(1, batch, knows).tolist() == [True, True]
+    assert parity.open_parity(parity.ParityOptions()).course([0], 16).batch().x.shape == (1, 2, 16, 1)

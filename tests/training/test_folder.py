@@ -6,8 +6,9 @@ import pytest
 
 from gatelab.errors import BusyError, OptionError, StoreError
 from gatelab.language.lookup import find_cell
+from gatelab.nn.saving import load
 from gatelab.training.fit import fit
-from gatelab.training.folder import claim, load_model, read_run
+from gatelab.training.folder import claim, read_run
 from gatelab.training.settings import make_settings
 
 
@@ -82,7 +83,7 @@ def test_a_run_without_its_weights_is_broken(folder, spoil):
 
 def test_a_seed_that_the_run_does_not_have(folder):
     with pytest.raises(OptionError, match="It has: 0, 1"):
-        load_model(folder, seed=2)
+        load(folder, seed=2)
 
 
 def test_a_run_that_another_process_makes_is_not_made_twice(tmp_path):

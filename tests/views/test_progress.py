@@ -12,7 +12,7 @@ from gatelab.views.progress import study_bar, training_bar
 from gatelab.views.states import state_table
 
 STUDY = 'name = "small"\ncells = ["f", "o"]\n[tasks.digits]\nhidden_sizes = [2]'
-HALF = Progress(step=50, steps=100, learning=2, replicas=3, loss=0.5, accuracy=75.0, stage="length 4")
+HALF = Progress(step=50, steps=100, learning=2, replicas=3, loss=0.5, score=75.0, stage="length 4", best=81.25)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_bar_shows_loss_accuracy_and_where_it_stands(show, capfd, terminal):
     show()
     out, err = capfd.readouterr()
     assert out == ""
-    for words in ("loss 0.500", "75 %", "2 of 3 seeds", "length 4", "50/100"):
+    for words in ("loss 0.500", "score 75", "2 of 3 seeds", "best 81.25", "length 4", "50/100"):
         assert words in err
 
 

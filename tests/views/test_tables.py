@@ -2,9 +2,9 @@
 
 import pytest
 
-from gatelab.studies.outcome import Finding, Group, Outcome
+from gatelab.studies.outcome import Compared, Finding, Group, Outcome
 from gatelab.studies.statistics import share, summarise
-from gatelab.training.record import Run, SeedResult
+from gatelab.training.record import Look, Run, SeedResult
 from gatelab.training.settings import make_settings
 from gatelab.views.runs import run_table
 from gatelab.views.tables import study_tables, table_text
@@ -16,7 +16,21 @@ def finding(measure, values, reported=None, best="highest"):
 
 def digits_group(cell, values, reported, hidden_size=30, init="zeros", diverged=()):
     findings = {"accuracy": finding("accuracy", values, reported), "steps": finding("steps", [600.0], best="lowest")}
-    return Group("digits", cell, init, hidden_size, 1500, 4990, 3, share(2, 3), diverged, findings)
+    return Group(
+        part="digits",
+        task="digits",
+        cell=cell,
+        init=init,
+        size=hidden_size,
+        hidden_size=hidden_size,
+        length="1,500 steps",
+        parameters=4990,
+        seeds=3,
+        reached=share(2, 3),
+        solved={0: True, 1: True, 2: False},
+        diverged=diverged,
+        findings=findings,
+    )
 
 
 def parity_group(cell, values, reported, seeds=3):
@@ -25,18 +39,35 @@ def parity_group(cell, values, reported, seeds=3):
         "accuracy at 16": finding("accuracy at 16", values),
         "accuracy at 100": finding("accuracy at 100", values, 99.89 if values else None),
     }
-    return Group("parity", cell, "zeros", 3, 2000, 30, seeds, share(len(values), seeds), (), findings)
+    return Group(
+        part="parity",
+        task="parity",
+        cell=cell,
+        init="zeros",
+        size=3,
+        hidden_size=3,
+        length="2,000 steps",
+        parameters=30,
+        seeds=seeds,
+        reached=share(len(values), seeds),
+        solved={seed: seed < len(values) for seed in range(seeds)},
+        diverged=(),
+        findings=findings,
+    )
 
 
-def outcome(*groups, differences=(), notes=()):
-    tasks = list(dict.fromkeys(group.task for group in groups))
+def outcome(*groups, differences=(), notes=(), compared=(), baselines=None, facts=()):
+    parts = list(dict.fromkeys(group.part for group in groups))
     return Outcome(
         "gates",
         "Which?",
         groups,
-        dict.fromkeys(tasks, differences),
-        dict.fromkeys(tasks, notes),
-        dict.fromkeys(tasks, ("the report",)),
+        compared,
+        dict.fromkeys(parts, differences),
+        dict.fromkeys(parts, notes),
+        dict.fromkeys(parts, ("the report",)),
+        dict.fromkeys(parts, baselines or {}),
+        dict.fromkeys(parts, facts),
     )
 
 
@@ -99,11 +130,43 @@ def test_the_caption_says_what_differs_and_how_intervals_were_made():
         "Otherwise than in the study's file: 3 seeds instead of 10, at most 1,500 steps instead of 6,000.",
         "the range of the seeds, which has the median of all seeds in it with 75 %",
         "Report: the report.",
-        "Diverged, and counted in none of the accuracies: lstm with 30 units, seeds [2].",
+        "Diverged, and counted in none of the scores: lstm with 30 units, seeds [2].",
         "Its split is not known.",
     ):
         assert words in caption
     assert "ordered" not in caption
+
+
+def test_verdicts_facts_and_what_learns_nothing_have_their_place():
+    compared = Compared("digits", 30, "zeros", (), ("f beats lstm.", "2 seeds can't tell io from o."))
+    elsewhere = Compared("parity", 3, "zeros", (), ("not here",))
+    (table,) = study_tables(
+        outcome(
+            digits_group("f", [90.0, 92.0], None),
+            compared=(compared, elsewhere),
+            baselines={"always 3": {"accuracy": 10.26}},
+            facts=("1,401 images to learn from.",),
+            notes=("One image is 0.25 points.",),
+        )
+    )
+    assert flat(table)[-1] == ["", "always 3", "", "", "10.3", "", ""]
+    assert table.caption[-4:] == (
+        *("1,401 images to learn from.", "One image is 0.25 points."),
+        *("f beats lstm.", "2 seeds can't tell io from o."),
+    )
+
+
+def test_a_runs_table_says_which_weights_were_kept_and_what_learns_nothing():
+    looks = (Look(5, 80.0), Look(10, 79.0))
+    results = (SeedResult(0, "patience", 10, {"accuracy": 80.0}, (), looks, 5),)
+    settings = make_settings("digits", "f", 4, options={"validation": 0.1})
+    table = run_table(Run(settings, results, 2.0, {}, 1234, {"always 3": {"accuracy": 10.26}}, ("A fact.",)))
+    assert flat(table) == [["0", "got no better", "10", "80.0"], ["", "always 3", "", "10.3"]]
+    assert table.caption[1:3] == (
+        "Weights are those that were best on the validation data, after step 5.",
+        "A fact.",
+    )
+    assert "at most 6,000 steps; 1,234 parameters" in table.caption[3]
 
 
 def test_from_six_seeds_on_the_interval_has_95_percent():

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from gatelab.errors import StoreError
-from gatelab.training.checkpoint import read_tensors, write_atomically, write_tensors
+from gatelab.files import read_tensors, write_atomically, write_tensors
 
 ONE = {"a": torch.ones(2)}
 
