@@ -172,9 +172,7 @@ def read_keeps(run: Path) -> Mapping[str, Any]:
 def command(
     run: Annotated[Path, typer.Argument(help="A run's folder, or the file of its model.")],
     seed: Annotated[int | None, typer.Option(min=0, help="Which of the run's seeds; else its first.")] = None,
-    prompt: Annotated[
-        str, typer.Option(help="What the model reads first: a text; for a series zeros or real.")
-    ] = "",
+    prompt: Annotated[str, typer.Option(help="What the model reads first: a text; for a series zeros or real.")] = "",
     length: Annotated[int, typer.Option(min=1, help="Characters, words or numbers to add.")] = 500,
     temperature: Annotated[
         float, typer.Option(min=0.0, help="0 takes the likeliest one each time; 1 draws as learned.")

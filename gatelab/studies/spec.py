@@ -187,5 +187,7 @@ def _explain(problem: Any) -> str:
     place = problem["loc"]
     if problem["type"] == "value_error" and isinstance(problem["ctx"]["error"], GatelabError):
         return str(problem["ctx"]["error"])
+    if problem["type"] == "value_error" and place:  # Of the settings in a part.
+        return f"in {'.'.join(map(str, place))}, {problem['ctx']['error']}"
     section = _SECTIONS.get(str(place[0]), Study) if len(place) > 1 else Study
     return explain_problem(problem, section.model_fields)

@@ -30,7 +30,7 @@ class Chosen:
     def offer(self, step: int, values: Tensor, best: Best, weights: Mapping[str, Tensor]) -> None:
         """Takes the weights of the replicas whose scores, (R,), are better than before; of equals the first stay."""
         gain = values - self.values if best == "highest" else self.values - values
-        better = (gain > 0) | (self.values.isnan() & values.isfinite())
+        better = ((gain > 0) | self.values.isnan()) & values.isfinite()
         if not self.weights:
             self.weights = {name: tensor.clone() for name, tensor in weights.items()}
         for name, tensor in weights.items():
