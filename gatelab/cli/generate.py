@@ -16,10 +16,9 @@ from gatelab.cli.options import Json, use_threads
 from gatelab.data.text import END_OF_LINE, UNITS
 from gatelab.data.vocabulary import UNKNOWN, Vocabulary
 from gatelab.errors import OptionError, nearest
-from gatelab.files import read_tensors
 from gatelab.nn.generation import generate
 from gatelab.nn.models import SequenceModel
-from gatelab.nn.saving import MODEL, load
+from gatelab.nn.saving import load, read_facts
 from gatelab.tasks.sine import STARTS, continue_series
 from gatelab.views.figures import save_figure
 from gatelab.views.sequences import Sequence, draw_sequence
@@ -160,7 +159,7 @@ def read_keeps(run: Path) -> Mapping[str, Any]:
     Raises:
         OptionError: there is nothing to generate from a model of its kind.
     """
-    keeps: Mapping[str, Any] = read_tensors(run / MODEL if run.is_dir() else run).facts.get("keeps") or {}
+    keeps: Mapping[str, Any] = read_facts(run).get("keeps") or {}
     if keeps.get("kind") not in KINDS:
         raise OptionError(
             f"The model of {run} has not learned to go on with a text.\nGive a run of the task language-model. "

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": Command("gatelab.cli.train", "Train a cell on a task, from one seed or several."),
     "report": Command("gatelab.cli.report", "Show a finished run: its model, its scores, and how it classifies."),
     "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
+    "classify": Command("gatelab.cli.classify", "Classify texts with a trained model."),
     "generate": Command("gatelab.cli.generate", "Write a text, or go on with a series, from a trained model."),
     "bench": Command(
         "gatelab.cli.bench", "Measure this machine: ours beside nn.LSTM and the peers that are installed."

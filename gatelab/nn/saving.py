@@ -59,6 +59,18 @@ def load(path: str | Path, seed: int | None = None) -> SequenceModel:
     return _filled(SequenceModel.described(facts["model"], replicas=None), found.tensors, replica, file)
 
 
+def read_facts(path: str | Path) -> Mapping[str, Any]:
+    """What is kept beside the numbers of a model.
+
+    Args:
+        path: of a file, or of a run's folder.
+
+    Raises:
+        StoreError: the file is missing or broken.
+    """
+    return read_tensors(Path(path) / MODEL if Path(path).is_dir() else Path(path)).facts
+
+
 def _filled(model: SequenceModel, numbers: Mapping[str, Tensor], replica: int | None, file: Path) -> SequenceModel:
     """The model with numbers from a file, those of one replica if they are of several."""
     buffers = dict(model.named_buffers())

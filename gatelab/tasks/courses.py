@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gatelab.tasks.base import Batch, Model
-from gatelab.tasks.streams import Streams, stream_seed
+from gatelab.tasks.streams import Streams, generators_at, generators_for, states_of
 
 
 class Endless:
@@ -76,7 +76,7 @@ class Epochs(Endless):
     ) -> None:
         self.count, self.batch_size, self.gather, self.near = count, min(batch_size, count), gather, near
         self.steps = self.epoch = -(-count // self.batch_size)
-        self.generators = [torch.Generator().manual_seed(stream_seed(seed, "batches")) for seed in seeds]
+        self.generators = generators_for(seeds, "batches")
         self.taken = self.done = 0
         self.order = torch.empty(len(seeds), 0, dtype=torch.long)
 
@@ -97,15 +97,16 @@ class Epochs(Endless):
         self.order = self.order[rows]
 
     def state(self) -> dict[str, Tensor]:
-        states = torch.stack([one.get_state() for one in self.generators])
-        return {"generators": states, "order": self.order, "place": torch.tensor([self.taken, self.done])}
+        return {
+            "generators": states_of(self.generators),
+            "order": self.order,
+            "place": torch.tensor([self.taken, self.done]),
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.order = state["order"]
         self.taken, self.done = state["place"].tolist()
-        self.generators = [torch.Generator() for _ in state["generators"]]
-        for one, its_state in zip(self.generators, state["generators"], strict=True):
-            one.set_state(its_state.clone())  # See `Streams.restore`.
+        self.generators = generators_at(state["generators"])
 
     def _order(self, generator: torch.Generator) -> Tensor:
         """The numbers of all sequences, (N,), in the order of one epoch."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from gatelab.tasks.base import Batch, Model
 from gatelab.tasks.courses import Endless
 from gatelab.tasks.parts import answers_in_parts
-from gatelab.tasks.streams import stream_seed
+from gatelab.tasks.streams import generators_at, generators_for, states_of, stream_seed
 
 CHECK_EVERY = 100
 """Steps between two looks whether the goal is reached."""
@@ -44,7 +44,7 @@ class Fresh(Endless):
         passes: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         self.batch_size, self.count, self.make, self.checked, self.passes = batch_size, count, make, checked, passes
-        self.generators = [torch.Generator().manual_seed(stream_seed(seed, "sequences")) for seed in seeds]
+        self.generators = generators_for(seeds, "sequences")
 
     def batch(self) -> Batch:
         return self._sequences(self.batch_size)
@@ -60,12 +60,10 @@ class Fresh(Endless):
         self.generators = [self.generators[row] for row in rows.tolist()]
 
     def state(self) -> dict[str, Tensor]:
-        return {"generators": torch.stack([one.get_state() for one in self.generators])}
+        return {"generators": states_of(self.generators)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self.generators = [torch.Generator() for _ in state["generators"]]
-        for one, its_state in zip(self.generators, state["generators"], strict=True):
-            one.set_state(its_state.clone())  # See `Streams.restore`.
+        self.generators = generators_at(state["generators"])
 
     def _sequences(self, size: int) -> Batch:
         drawn = [torch.rand(size, self.count, generator=one) for one in self.generators]

@@ -10,7 +10,6 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pooch
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
@@ -19,6 +18,7 @@ from gatelab.errors import nearest
 from gatelab.nn.inputs import Tokens
 from gatelab.tasks.base import Measure, Model, Options, Problem, Task, Validation
 from gatelab.tasks.corpora import Text, read_text
+from gatelab.tasks.digests import digest_of
 from gatelab.tasks.losses import accuracy_of_classes, cross_entropies, mean_cross_entropy
 from gatelab.tasks.tracks import Tracks
 
@@ -69,10 +69,7 @@ class LanguageModelOptions(Options):
             return None
         if not Path(text).is_file():
             raise ValueError(f"'{text}' is neither a file nor the name of a text.\n{nearest(text, TEXTS)}")
-        found = f"sha256:{pooch.file_hash(text)}"
-        if given not in (None, found):
-            raise ValueError(f"{text} has changed: its digest is {found}.\nPut back the file that had {given}.")
-        return found
+        return digest_of([text], given, "Give the path of a text file.")
 
     @property
     def unit(self) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pooch
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor
@@ -27,6 +26,7 @@ from gatelab.data.vocabulary import RESERVED, UNKNOWN, TokenSequences, Vocabular
 from gatelab.nn.inputs import Tokens
 from gatelab.tasks.base import Batch, Classes, Measure, Model, Options, Problem, Task, Validation
 from gatelab.tasks.courses import Epochs
+from gatelab.tasks.digests import digest_of
 from gatelab.tasks.losses import (
     accuracy_of_bits,
     accuracy_of_classes,
@@ -88,14 +88,7 @@ class SentimentOptions(Options):
     @classmethod
     def _of_the_file(cls, given: str | None, info: ValidationInfo) -> str | None:
         path = info.data.get("csv")
-        if path is None:
-            return None
-        if not path.is_file():
-            raise ValueError(f"There is no file {path}.\nGive the path of a CSV file with a header.")
-        found = f"sha256:{pooch.file_hash(str(path))}"
-        if given not in (None, found):
-            raise ValueError(f"{path} has changed: its digest is {found}.\nPut back the file that had {given}.")
-        return found
+        return digest_of([] if path is None else [path], given, "Give the path of a CSV file with a header.")
 
     @model_validator(mode="after")
     def _fit_each_other(self) -> SentimentOptions:
@@ -174,6 +167,13 @@ def judge(model: Model, part: Part, reading: Reading) -> Tensor:
 
 
 PURPOSES = {"train": "to learn from", "validation": "to choose weights by", "test": "for the test"}
+
+
+def probabilities(model: Model, texts: Sequence[str], reading: Reading) -> Tensor:
+    """The probability of each class for each text, (N, classes), of a model of one seed."""
+    sequences = reading.cut(reading.encode(texts))
+    logits = judge(model, Part(sequences, torch.zeros(len(texts))), reading)
+    return (OF_TWO if logits.shape[-1] == 1 else OF_MANY).logits(logits).softmax(-1)
 
 
 def describe(reviews: Mapping[str, Reviews], full: Mapping[str, TokenSequences], reading: Reading) -> tuple[str, ...]:

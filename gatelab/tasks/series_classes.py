@@ -7,7 +7,6 @@ R replicas, B batch, T steps of the longest series of a batch, N series, C chann
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from gatelab.data.splits import split
 from gatelab.nn.inputs import Features
 from gatelab.tasks.base import Batch, Classes, Measure, Model, Options, Problem, Task, Validation
 from gatelab.tasks.courses import Epochs
+from gatelab.tasks.digests import digest_of
 from gatelab.tasks.losses import accuracy_of_classes, mean_cross_entropy
 from gatelab.tasks.parts import answers_in_parts
 
@@ -54,24 +54,9 @@ class SeriesClassesOptions(Options):
         paths = [path for path in (info.data.get("train"), info.data.get("test")) if path is not None]
         if len(paths) == 1:
             raise ValueError(f"There is only one file, {paths[0]}.\nGive both, train and test, or none.")
-        found = _digest(paths) if paths else None
-        if given not in (None, found):
-            raise ValueError(
-                f"The content of {' and '.join(paths) or 'the series'} is not that of the digest {given}.\n"
-                "Bring back the files that the run was made with, or leave the digest out for a new run."
-            )
-        return found
-
-
-def _digest(paths: Sequence[str]) -> str:
-    """Sixteen letters from the content of files, in their order."""
-    whole = hashlib.sha256()
-    for path in paths:
-        try:
-            whole.update(hashlib.sha256(Path(path).read_bytes()).digest())
-        except OSError as error:
-            raise ValueError(f"{path} can't be read ({error.strerror}).\nGive the path of a file.") from None
-    return whole.hexdigest()[:16]
+        if given and not paths:
+            raise ValueError(f"The digest {given} is of files, and no files are given.\nGive them, or leave it out.")
+        return digest_of(paths, given, "Give the path of a .ts or .tsv file.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
-import pooch
 from pydantic import Field, model_validator
 
 from gatelab.data.table import Table, airline, etth1, temperatures
 from gatelab.tasks.base import Options
+from gatelab.tasks.digests import digest_of
 
 CUSTOMARY = "customary"
 """The parts of ETT's hourly tables that papers use."""
@@ -75,7 +74,8 @@ class SeriesOptions(Options):
         if data in KNOWN:
             usual = KNOWN[data].usual
             return {**usual, "columns": (given.get("target") or usual["target"],), **given, "digest": ""}
-        return {**given, "data": data, "digest": _checked_digest(Path(data), given.get("digest", ""))}
+        cure = f"Give the path of a CSV file, or {', '.join(KNOWN)}."
+        return {**given, "data": data, "digest": digest_of([data], given.get("digest"), cure)}
 
     @model_validator(mode="after")
     def _fit_together(self) -> SeriesOptions:
@@ -85,17 +85,3 @@ class SeriesOptions(Options):
         if isinstance(self.shares, str) and self.shares != CUSTOMARY:
             raise ValueError(f"The shares are '{self.shares}'.\nGive three numbers, or '{CUSTOMARY}' for ETT's tables.")
         return self
-
-
-def _checked_digest(path: Path, known: str) -> str:
-    """The digest of a file, which is the known one if there is one."""
-    try:
-        found: str = pooch.file_hash(str(path))
-    except OSError as error:
-        names = ", ".join(KNOWN)
-        raise ValueError(
-            f"{path} can't be read ({error.strerror}).\nGive the path of a CSV file, or {names}."
-        ) from None
-    if known and known != found:
-        raise ValueError(f"{path} has changed since the run was made.\nBring the old file back, or start a new run.")
-    return found

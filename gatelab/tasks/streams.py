@@ -22,6 +22,25 @@ def stream_seed(seed: int, purpose: str) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+def generators_for(seeds: Sequence[int], purpose: str) -> list[torch.Generator]:
+    """A generator for each seed, for one purpose."""
+    return [torch.Generator().manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+
+
+def states_of(generators: Sequence[torch.Generator]) -> Tensor:
+    """Where generators stand, (R, bytes) of uint8."""
+    return torch.stack([one.get_state() for one in generators])
+
+
+def generators_at(states: Tensor) -> list[torch.Generator]:
+    """Generators that stand where `states_of` said."""
+    found = [torch.Generator() for _ in states]
+    for one, its_state in zip(found, states, strict=True):
+        # Torch crashes on a state that is a row of a larger tensor (seen in 2.13), so it gets one of its own.
+        one.set_state(its_state.clone())
+    return found
+
+
 class Streams:
     """Whole numbers from 0 to below `high` from a generator for each replica, so that none depends on the others.
 
@@ -33,7 +52,7 @@ class Streams:
     """
 
     def __init__(self, seeds: Sequence[int], purpose: str, high: int, count: int) -> None:
-        self.generators = [torch.Generator().manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+        self.generators = generators_for(seeds, purpose)
         self.high, self.count = high, count
         self.ahead = torch.empty(0, len(seeds), count, dtype=torch.long)
 
@@ -53,12 +72,9 @@ class Streams:
 
     def state(self) -> dict[str, Tensor]:
         """The states of the generators, (R, bytes) of uint8, and what is drawn already, (draws, R, count)."""
-        return {"generators": torch.stack([one.get_state() for one in self.generators]), "ahead": self.ahead}
+        return {"generators": states_of(self.generators), "ahead": self.ahead}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Takes up the streams where `state` was taken; there may be fewer of them now."""
         self.ahead = state["ahead"]
-        self.generators = [torch.Generator() for _ in state["generators"]]
-        for one, its_state in zip(self.generators, state["generators"], strict=True):
-            # Torch crashes on a state that is a row of a larger tensor (seen in 2.13), so it gets one of its own.
-            one.set_state(its_state.clone())
+        self.generators = generators_at(state["generators"])

@@ -13,7 +13,7 @@ from torch import Tensor
 from gatelab.errors import DataError
 from gatelab.tasks.base import Batch
 from gatelab.tasks.courses import Endless
-from gatelab.tasks.streams import stream_seed
+from gatelab.tasks.streams import generators_at, generators_for, states_of
 
 
 class Tracks(Endless):
@@ -45,7 +45,7 @@ class Tracks(Endless):
         self.epoch = track // self.length
         starts = track * torch.arange(batch_size)
         self.places = torch.arange(self.length).unsqueeze(-1) + starts
-        self.generators = [torch.Generator().manual_seed(stream_seed(seed, "batches")) for seed in seeds]
+        self.generators = generators_for(seeds, "batches")
         self.begin = torch.zeros(len(seeds), dtype=torch.long)
         self.taken = self.done = 0
 
@@ -67,15 +67,16 @@ class Tracks(Endless):
         self.begin = self.begin[rows]
 
     def state(self) -> dict[str, Tensor]:
-        states = torch.stack([one.get_state() for one in self.generators])
-        return {"generators": states, "begin": self.begin, "place": torch.tensor([self.taken, self.done])}
+        return {
+            "generators": states_of(self.generators),
+            "begin": self.begin,
+            "place": torch.tensor([self.taken, self.done]),
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.begin = state["begin"]
         self.taken, self.done = state["place"].tolist()
-        self.generators = [torch.Generator() for _ in state["generators"]]
-        for one, its_state in zip(self.generators, state["generators"], strict=True):
-            one.set_state(its_state.clone())  # See `Streams.restore`.
+        self.generators = generators_at(state["generators"])
 
     def _at(self, places: Tensor) -> Tensor:
         return self.text[places % len(self.text)]

@@ -22,7 +22,7 @@ from gatelab.errors import OptionError
 from gatelab.files import Checkpoint
 from gatelab.nn.state import make_state
 from gatelab.tasks import open_problem
-from gatelab.tasks.streams import stream_seed
+from gatelab.tasks.streams import generators_at, generators_for, states_of
 from gatelab.training.chosen import Chosen
 from gatelab.training.flat import Flat
 from gatelab.training.history import History
@@ -79,6 +79,11 @@ class Training:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.problem = open_problem(settings.task, settings.options)
+        if self.problem.stateful and settings.bidirectional:
+            raise OptionError(
+                f"On {settings.task} a layer that goes both ways would read its answers, as states go on from batch to "
+                "batch.\nLeave bidirectional out."
+            )
         self.taken = 0
         self.learning = torch.arange(len(settings.seeds))
         self.histories = [History() for _ in settings.seeds]
@@ -87,7 +92,7 @@ class Training:
         self.steps = self._count_steps()
         self.look_every = settings.validate_every or self.course.epoch or 1
         self.chosen = Chosen(len(settings.seeds))
-        self.generators = [torch.Generator().manual_seed(stream_seed(seed, "noise")) for seed in settings.seeds]
+        self.generators = generators_for(settings.seeds, "noise")
         self.carried: Any = None
         self._learn_from(self.kept, {})
 
@@ -152,7 +157,7 @@ class Training:
             "optimizer": optimizer_state(self.optimizer, self.flat),
             "course": {} if self.over else self.course.state(),
             "chosen": self.chosen.state(),
-            "noise": {str(k): one.get_state() for k, one in enumerate(self.generators)},
+            "noise": {} if self.over else {"generators": states_of(self.generators)},
             "carried": {} if self.carried is None else self.carried._asdict(),
         }
         tensors = {f"{group}:{name}": value for group, part in groups.items() for name, value in part.items()}
@@ -186,9 +191,7 @@ class Training:
     def _resume(self, groups: Mapping[str, Mapping[str, Tensor]]) -> None:
         self.course.restore(groups["course"])
         self.chosen.restore(groups["chosen"])
-        self.generators = [torch.Generator() for _ in groups["noise"]]
-        for key, state in groups["noise"].items():
-            self.generators[int(key)].set_state(state.clone())
+        self.generators = generators_at(groups["noise"]["generators"])
         if carried := groups["carried"]:
             names = self.model.recurrent.cell.states
             self.carried = make_state(names, [carried[name] for name in names])

@@ -207,7 +207,7 @@ def test_another_text_in_the_file_is_another_run(text, tmp_path):
     first = settings_for(text)
     (tmp_path / "cats.txt").write_text(CYCLE * 300)
     assert settings_for(text).identity != first.identity
-    with pytest.raises(OptionError, match=r"cats.txt has changed(.|\n)*Put back the file"):
+    with pytest.raises(OptionError, match=r"cats.txt is not that of the digest(.|\n)*Bring back"):
         fit(first)
 
 

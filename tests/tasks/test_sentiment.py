@@ -273,10 +273,10 @@ def test_a_text_can_be_judged_from_the_folder_of_a_run(two_classes, tmp_path):
 
 def test_a_run_follows_the_content_of_its_file(two_classes, tmp_path):
     before = settings_for(two_classes, steps=1)
-    assert before.options["digest"].startswith("sha256:")
+    assert len(before.options["digest"]) == 16
     write_csv(tmp_path / "two.csv", some_reviews(300, seed=2))
     assert settings_for(two_classes, steps=1).identity != before.identity
-    with pytest.raises(OptionError, match=r"two\.csv has changed: its digest is sha256:.*\nPut back the file"):
+    with pytest.raises(OptionError, match=r"two\.csv is not that of the digest(.|\n)*Bring back"):
         open_problem("sentiment", before.options)
 
 
@@ -285,7 +285,7 @@ def test_a_run_follows_the_content_of_its_file(two_classes, tmp_path):
     [
         ({"dimensions": 60}, r"GloVe has no vectors of 60 dimensions\.\nThere are: 50, 100"),
         ({"vectors": "learned", "fine_tuned": True}, r"Only GloVe's vectors can be fine-tuned\.\nLeave"),
-        ({"csv": "nowhere.csv"}, r"There is no file nowhere\.csv\.\nGive"),
+        ({"csv": "nowhere.csv"}, r"nowhere\.csv can't be read \(No such file.*\)\.\nGive"),
         ({"padding": "back"}, r"padding is 'back'\.\n.*'front', 'end' or 'none'"),
         ({"pading": "none"}, r"There is no key 'pading'\.\nDid you mean 'padding'"),
         ({"words": 3}, "words is 3"),
