@@ -20,8 +20,9 @@ from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.progress import study_bar
+from gatelab.views.search_tables import search_tables
 from gatelab.views.states import state_rows, state_table
-from gatelab.views.tables import draw_table, study_tables, table_text
+from gatelab.views.tables import TableText, draw_table, study_tables, table_text
 
 
 def command(
@@ -54,17 +55,24 @@ def command(
     if as_json:
         print(text)
         return
-    for table in study_tables(outcome):
+    for table in _tables(outcome):
         show(draw_table(table))
     print("Written: " + ", ".join(map(str, written)))
 
 
+def _tables(outcome: Outcome) -> tuple[TableText, ...]:
+    return *study_tables(outcome), *search_tables(outcome)
+
+
 def _write(outcome: Outcome, folder: Path, text: str) -> list[Path]:
-    """The tables, the numbers and a figure for each task; their paths."""
+    """The tables, the numbers and a figure for each part but those that are searched; their paths."""
     tables, numbers = folder / "tables.txt", folder / "study.json"
-    write_atomically(tables, table_text(study_tables(outcome)).encode())
+    write_atomically(tables, table_text(_tables(outcome)).encode())
     write_atomically(numbers, text.encode())
     figures = [
-        path for task in outcome.notes for path in save_figure(draw_figure(study_figure(outcome, task)), folder / task)
+        path
+        for part in outcome.notes
+        if outcome.of(part)
+        for path in save_figure(draw_figure(study_figure(outcome, part)), folder / part)
     ]
     return [tables, numbers, *figures]

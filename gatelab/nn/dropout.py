@@ -1,4 +1,4 @@
-"""Dropout from torch's own generator, or from one for each replica, so that none depends on the others' draws."""
+"""Dropout and noise from torch's own generator, or from one for each replica, so that none depends on the others."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ def drop(values: Tensor, share: float, generators: Generators, replicas_at: int,
     if held_at is not None:
         shape[held_at] = 1
     return values * (1 - chosen(values, shape, share, generators, replicas_at)) / (1 - share)
+
+
+def add_noise(values: Tensor, deviation: float, generators: Generators, replicas_at: int) -> Tensor:
+    """Values with Gaussian noise of mean 0 added.
+
+    Args:
+        values: any shape.
+        deviation: of the noise, in the unit of the values.
+        generators: one for each place of the axis `replicas_at`, or None for torch's own.
+        replicas_at: the axis of the replicas; of no meaning without generators.
+    """
+    if generators is None:
+        return values + deviation * torch.randn_like(values)
+    own = values.select(replicas_at, 0)
+    parts = [torch.randn(own.shape, generator=one, dtype=own.dtype, device=own.device) for one in generators]
+    return values + deviation * torch.stack(parts, dim=replicas_at)
 
 
 def chosen(like: Tensor, shape: Sequence[int], share: float, generators: Generators, replicas_at: int) -> Tensor:

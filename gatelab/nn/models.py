@@ -5,6 +5,7 @@ T time, B batch, I input, H hidden, O outputs, R replicas; the axis R is there o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from gatelab.errors import OptionError, ShapeError
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell_text, write_cell
-from gatelab.nn.dropout import drop
+from gatelab.nn.dropout import add_noise, drop
 from gatelab.nn.heads import Head, last_valid
 from gatelab.nn.inputs import Embedding, Features, Inputs, Tokens
 from gatelab.nn.recurrent import Recurrent
@@ -37,6 +38,7 @@ class SequenceModel(nn.Module):
             them.
         variational: whether all dropout here and between layers holds one mask for all steps of a sequence.
         input_dropout: share of input features dropped in training.
+        input_noise: deviation of the Gaussian noise added to input features in training, before any is dropped.
         output_dropout: share of features dropped before the head.
         tied: whether the head's weight is the table of vectors (Press & Wolf 2017), which must then be as wide as
             the layers' output.
@@ -50,7 +52,7 @@ class SequenceModel(nn.Module):
 
     DESCRIBED = (
         *("hidden_size", "output_size", "reads", "num_layers", "bidirectional", "dropout", "recurrent_dropout"),
-        *("zoneout", "variational", "input_dropout", "output_dropout", "tied", "replicas", "widths"),
+        *("zoneout", "variational", "input_dropout", "input_noise", "output_dropout", "tied", "replicas", "widths"),
     )
     """The arguments that a description holds beside the cell and the inputs; the others are done when it is made."""
 
@@ -69,6 +71,7 @@ class SequenceModel(nn.Module):
         zoneout: float | Mapping[str, float] = 0.0,
         variational: bool = False,
         input_dropout: float = 0.0,
+        input_noise: float = 0.0,
         output_dropout: float = 0.0,
         tied: bool = False,
         replicas: int | None = None,
@@ -85,10 +88,12 @@ class SequenceModel(nn.Module):
         self.reads = reads
         self.replicas = replicas
         self.variational = variational
-        self.input_dropout, self.output_dropout = input_dropout, output_dropout
+        self.input_dropout, self.input_noise, self.output_dropout = input_dropout, input_noise, output_dropout
         for name, share in (("input_dropout", input_dropout), ("output_dropout", output_dropout)):
             if not 0 <= share < 1:
                 raise OptionError(f"{name} is {share}.\nGive a share from 0 to below 1.")
+        if not 0 <= input_noise < math.inf:
+            raise OptionError(f"input_noise is {input_noise}.\nGive a deviation of at least 0.")
         self.embedding = (
             Embedding(self.inputs, replicas=replicas, init=embedding_init) if isinstance(self.inputs, Tokens) else None
         )
@@ -148,10 +153,8 @@ class SequenceModel(nn.Module):
         """
         if self.embedding is not None:
             x = self._look_up(x)
-        if self.training and self.input_dropout:
-            if self.replicas is not None and x.ndim == 3:  # What all replicas read is dropped for each apart.
-                x = x.expand(self.replicas, -1, -1, -1)
-            x = self._drop(x, self.input_dropout, over_time=True)
+        if self.training and (self.input_dropout or self.input_noise):
+            x = self._disturb(x)
         output, state = self.recurrent(x, state, lengths)
         if self.reads == "last":
             output = self._last(output, state, lengths)
@@ -160,7 +163,7 @@ class SequenceModel(nn.Module):
         return self.head(output), state
 
     def draw_from(self, generators: Sequence[torch.Generator] | None) -> None:
-        """Has all dropout drawn from these, one a replica; None for torch's own generator."""
+        """Has all dropout and noise drawn from these, one a replica; None for torch's own generator."""
         self.recurrent.generators = generators
 
     def _look_up(self, tokens: Tensor) -> Tensor:
@@ -171,6 +174,14 @@ class SequenceModel(nn.Module):
             tokens = tokens.expand(self.replicas, -1, -1)
         found: Tensor = self.embedding(tokens)
         return found
+
+    def _disturb(self, x: Tensor) -> Tensor:
+        """Inputs with noise, and with some of their features dropped; ([R,] T, B, I)."""
+        if self.replicas is not None and x.ndim == 3:  # What all replicas read is disturbed for each apart.
+            x = x.expand(self.replicas, -1, -1, -1)
+        if self.input_noise:
+            x = add_noise(x, self.input_noise, self.recurrent.generators, replicas_at=0)
+        return self._drop(x, self.input_dropout, over_time=True) if self.input_dropout else x
 
     def _drop(self, values: Tensor, share: float, over_time: bool) -> Tensor:
         """Drops features of ([R,] T, B, W), or ([R,] B, W) without time."""

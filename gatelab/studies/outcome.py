@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatelab.studies.comparisons import Comparison, compare_all, shares
 from gatelab.studies.plan import Plan, PlannedRun
 from gatelab.studies.statistics import Share, Summary, share, summarise
+from gatelab.studies.trials import Searched, make_searched, make_tried, trial_verdicts
 from gatelab.studies.verdicts import verdicts
 from gatelab.tasks import find_task
 from gatelab.tasks.base import STEPS, Measure
@@ -72,14 +73,14 @@ class Compared:
 
     Attributes:
         part: of the study.
-        size: as the study asked for it.
+        size: as the study asked for it; None where it is drawn.
         init: what the study calls the start.
         comparisons: of every two cells.
         verdicts: what they come to, in sentences.
     """
 
     part: str
-    size: int
+    size: int | None
     init: str
     comparisons: tuple[Comparison, ...]
     verdicts: tuple[str, ...]
@@ -92,13 +93,14 @@ class Outcome:
     Attributes:
         name: of the study.
         about: what it asks.
-        groups: in the order of the plan.
+        groups: in the order of the plan; those of parts that are searched are in `searched`.
         compared: likewise; empty where a part has one cell.
         differences: for each part, in words, what was asked for otherwise than in the study's file.
         notes: for each part, sentences that belong beside its numbers.
         sources: for each part, where the reported numbers are from.
         baselines: for each part, scores of what learns nothing, by its name and the measure's.
         facts: for each part, what is worth knowing of its data.
+        searched: the trials of each cell, in the order of the plan.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Outcome:
     sources: Mapping[str, tuple[str, ...]]
     baselines: Mapping[str, Mapping[str, Mapping[str, float]]]
     facts: Mapping[str, tuple[str, ...]]
+    searched: tuple[Searched, ...] = ()
 
     def of(self, part: str) -> tuple[Group, ...]:
         """The groups of a part."""
@@ -124,7 +127,9 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
         runs: all of its runs, by identity.
     """
     study = plan.study
-    groups = tuple(_make_group(plan, planned, runs[planned.settings.identity]) for planned in plan.runs)
+    plain = [planned for planned in plan.runs if planned.trial is None]
+    groups = tuple(_make_group(plan, planned, runs[planned.settings.identity]) for planned in plain)
+    searched = tuple(_search_all(plan, runs))
     parts = list(plan.differences)
     first = {part: runs[next(p for p in plan.runs if p.part == part).settings.identity] for part in parts}
     return Outcome(
@@ -132,7 +137,12 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
         about=study.about,
         groups=groups,
         compared=tuple(
-            compared for part in parts for compared in _compare([group for group in groups if group.part == part])
+            compared
+            for part in parts
+            for compared in (
+                *_compare([group for group in groups if group.part == part]),
+                *_compare_trials([cell for cell in searched if cell.part == part]),
+            )
         ),
         differences=plan.differences,
         notes={part: tuple(study.tasks[part].notes) for part in parts},
@@ -142,6 +152,7 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
         },
         baselines={part: run.baselines for part, run in first.items()},
         facts={part: run.facts for part, run in first.items()},
+        searched=searched,
     )
 
 
@@ -168,9 +179,23 @@ def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:
         seeds=len(run.results),
         reached=share(sum(result.end == "goal" for result in run.results), len(run.results)),
         solved={result.seed: result.end == "goal" for result in run.results},
-        diverged=tuple(result.seed for result in run.results if result.end == "diverged"),
+        diverged=_diverged(run),
         findings=findings,
     )
+
+
+def _search_all(plan: Plan, runs: Mapping[str, Run]) -> Iterator[Searched]:
+    """The trials of every cell, size and start that are searched."""
+    trials: dict[tuple[object, ...], list[PlannedRun]] = {}
+    for planned in plan.runs:
+        if planned.trial is not None:
+            trials.setdefault((planned.part, planned.asked, planned.init, planned.label), []).append(planned)
+    for own in trials.values():
+        search, measure = plan.study.tasks[own[0].part].search, find_task(own[0].settings.task).measures[0]
+        assert search is not None
+        found = [(planned, runs[planned.settings.identity]) for planned in own]
+        tried = [make_tried(planned, _values(run, measure), _diverged(run)) for planned, run in found]
+        yield make_searched(own[0], search.ranges, measure, tried)
 
 
 def _compare(groups: Sequence[Group]) -> list[Compared]:
@@ -178,6 +203,8 @@ def _compare(groups: Sequence[Group]) -> list[Compared]:
 
     On a task that can be solved the cells are compared by which seeds solve it, else by the task's first measure.
     """
+    if not groups:
+        return []
     task, found = find_task(groups[0].task), []
     measure = task.measures[0]
     for size, init in dict.fromkeys((group.size, group.init) for group in groups):
@@ -189,9 +216,35 @@ def _compare(groups: Sequence[Group]) -> list[Compared]:
             comparisons = compare_all(
                 values, measure.best, measure=measure.name, unit=measure.unit, digits=measure.digits
             )
-        words = verdicts(comparisons, f"{groups[0].part} with {size} unit{'s' if size > 1 else ''}")
+        words = verdicts(comparisons, _where(groups[0].part, size))
         found.append(Compared(groups[0].part, size, init, comparisons, words))
     return found
+
+
+def _compare_trials(cells: Sequence[Searched]) -> list[Compared]:
+    """Every two cells of a part that is searched, size by size and start by start, paired by the trials' numbers."""
+    found = []
+    for size, init in dict.fromkeys((cell.size, cell.init) for cell in cells):
+        own = [cell for cell in cells if (cell.size, cell.init) == (size, init)]
+        measure = find_task(own[0].task).measures[0]
+        comparisons = compare_all(
+            {cell.cell: cell.scores for cell in own},
+            measure.best,
+            measure=measure.name,
+            unit=measure.unit,
+            digits=measure.digits,
+        )
+        words = trial_verdicts(comparisons, _where(own[0].part, size))
+        found.append(Compared(own[0].part, size, init, comparisons, words))
+    return found
+
+
+def _where(part: str, size: int | None) -> str:
+    return part if size is None else f"{part} with {size} unit{'s' if size > 1 else ''}"
+
+
+def _diverged(run: Run) -> tuple[int, ...]:
+    return tuple(result.seed for result in run.results if result.end == "diverged")
 
 
 def _values(run: Run, measure: Measure) -> dict[int, float]:

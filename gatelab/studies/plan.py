@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.studies.importance import load_optuna
 from gatelab.studies.matching import matched_size
-from gatelab.studies.spec import DEFAULT_INIT, Seeds, Study, TaskPlan
+from gatelab.studies.search import Trial
+from gatelab.studies.spec import DEFAULT_INIT, QuickPart, Seeds, Study, TaskPlan
 from gatelab.tasks import find_task
 from gatelab.training.replicas import count_parameters
 from gatelab.training.settings import Settings, make_settings
+
+NO_LESS = QuickPart()
+"""What is smaller where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,10 @@ class PlannedRun:
         part: what the study calls the task with its options.
         label: what the study calls the cell.
         init: what the study calls the start.
-        size: the hidden size that the study asks for; the run has another one if parameters are matched.
+        size: the hidden size that the study asks for, or draws; the run has another one if parameters are matched.
         settings: of the run.
         parameters: how many numbers one of its models learns.
+        trial: of the part's search; None where there is none.
     """
 
     part: str
@@ -37,11 +43,18 @@ class PlannedRun:
     size: int
     settings: Settings
     parameters: int
+    trial: Trial | None = None
 
     @property
     def title(self) -> str:
-        """Which it is, for a person: task, cell and size."""
-        return f"{self.part} {self.label} {self.settings.hidden_size}"
+        """Which it is, for a person: task, cell and size, and the number of a trial."""
+        trial = f" trial {self.trial.number}" if self.trial else ""
+        return f"{self.part} {self.label} {self.settings.hidden_size}{trial}"
+
+    @property
+    def asked(self) -> int | None:
+        """The hidden size that the study asks for; None where it is drawn."""
+        return None if self.trial and "hidden_size" in self.trial.drawn else self.size
 
 
 @dataclass(frozen=True)
@@ -90,21 +103,22 @@ def make_plan(
         plan = study.tasks[part]
         full = _as_seeds(plan.seeds or study.seeds)
         chosen = _as_seeds(seeds or (study.quick.seeds if quick else None) or full)
-        smaller = dict(study.quick.tasks[part].choices) if quick and part in study.quick.tasks else {}
-        if steps is not None:
-            smaller["steps"] = steps
+        look = study.quick.tasks.get(part, NO_LESS) if quick else NO_LESS
+        smaller = look.choices | ({} if steps is None else {"steps": steps})
         own = _Choices(study, folder, part, plan, chosen, _merged(plan.choices, smaller))
-        wanted = product(plan.hidden_sizes, plan.inits or study.inits, plan.cells or study.cells)
-        runs += [own.run(size, init, label) for size, init, label in wanted]
+        cells, trials = plan.cells or study.cells, _trials(plan, look)
+        sizes: list[int | None] = [*plan.hidden_sizes] or [None]
+        wanted = product(sizes, plan.inits or study.inits, look.cells or cells, trials)
+        runs += [own.of(trial).run(size, init, label) for size, init, label, trial in wanted]
         usual = {**find_task(study.task_of(part)).usual, **plan.choices}
-        differences[part] = _differences(chosen, full, smaller, usual)
+        differences[part] = (*_fewer(plan, look, cells), *_differences(chosen, full, smaller, usual))
     _check_once(runs)
     return Plan(study.name + ("-quick" if quick else ""), study, tuple(runs), differences)
 
 
 @dataclass(frozen=True)
 class _Choices:
-    """What the runs of one part have in common."""
+    """What the runs of one part have in common, and what one trial of it adds."""
 
     study: Study
     folder: Path
@@ -112,16 +126,30 @@ class _Choices:
     plan: TaskPlan
     seeds: tuple[int, ...]
     choices: Mapping[str, Any]
+    trial: Trial | None = None
 
-    def run(self, size: int, init: str, label: str) -> PlannedRun:
-        """The run of one cell."""
+    def of(self, trial: Trial | None) -> _Choices:
+        """These, with the settings that a trial has drawn."""
+        if trial is None:
+            return self
+        for name in trial.drawn:
+            if name in self.choices:  # A file that says both is refused when it is read.
+                raise OptionError(f"{name} is searched in {self.part}, so it can't be given.\nLeave it out.")
+        drawn = {name: value for name, value in trial.drawn.items() if name != "hidden_size"}
+        return replace(self, choices={**self.choices, **drawn}, trial=trial)
+
+    def run(self, size: int | None, init: str, label: str) -> PlannedRun:
+        """The run of one cell; a size of None is drawn."""
+        if size is None:
+            assert self.trial is not None
+            size = int(self.trial.drawn["hidden_size"])
         hidden = size
         if self.plan.match is not None and label != self.plan.match:
             wanted = count_parameters(self.settings(size, init, self.plan.match))
             hidden = matched_size(lambda units: count_parameters(self.settings(units, init, label)), wanted, size)
         settings = self.settings(hidden, init, label)
         # A model that can't be made raises here, and not hours later.
-        return PlannedRun(self.part, label, init, size, settings, count_parameters(settings))
+        return PlannedRun(self.part, label, init, size, settings, count_parameters(settings), self.trial)
 
     def settings(self, hidden_size: int, init: str, label: str) -> Settings:
         return make_settings(
@@ -149,6 +177,14 @@ def _parts(study: Study, wanted: list[str] | None) -> list[str]:
     return [part for part in from_study if not wanted or part in wanted]
 
 
+def _trials(plan: TaskPlan, look: QuickPart) -> tuple[Trial | None, ...]:
+    """The trials of a part's search, or one that is none."""
+    if plan.search is None:
+        return (None,)
+    load_optuna()  # What is missing is said before the first run, and not after the last.
+    return plan.search.draw(look.trials or plan.search.trials)
+
+
 def _merged(choices: Mapping[str, Any], smaller: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a part with those of a quick look over them; how long is said in one way only."""
     kept = dict(choices)
@@ -160,6 +196,17 @@ def _merged(choices: Mapping[str, Any], smaller: Mapping[str, Any]) -> dict[str,
 
 def _as_seeds(seeds: Seeds | tuple[int, ...]) -> tuple[int, ...]:
     return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+
+
+def _fewer(plan: TaskPlan, look: QuickPart, cells: list[str]) -> list[str]:
+    counts = {"cell": (len(look.cells or cells), len(cells))}
+    if plan.search:
+        counts = {"trial": (look.trials or plan.search.trials, plan.search.trials), **counts}
+    return [
+        f"{now} {word}{'s' if now > 1 else ''} instead of {usual}"
+        for word, (now, usual) in counts.items()
+        if now != usual
+    ]
 
 
 def _differences(

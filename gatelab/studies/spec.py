@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gatelab.errors import GatelabError, OptionError, explain_problem, nearest
+from gatelab.studies.search import Search
 from gatelab.tasks import find_task
 from gatelab.training.settings import CHOICES, check_choice
 
@@ -33,6 +34,8 @@ class _Chooses(BaseModel):
     @model_validator(mode="after")
     def _settings_exist(self) -> _Chooses:
         for name, value in self.choices.items():
+            if name == "hidden_size":
+                raise ValueError("there is no key 'hidden_size' here.\nWrite hidden_sizes = [...].")
             try:
                 check_choice(name, value)
             except OptionError as error:
@@ -59,19 +62,41 @@ class TaskPlan(_Chooses):
     """Likewise."""
     seeds: Seeds | None = None
     """Likewise."""
-    hidden_sizes: Annotated[list[Positive], Field(min_length=1)]
+    hidden_sizes: Annotated[list[Positive], Field(min_length=1)] = []
+    """Left out only where a search draws the hidden size."""
     match: str | None = None
     """A cell: it has the hidden sizes as they are, and each other cell the one with most nearly as many parameters."""
     notes: list[str] = []
     """Sentences for the caption of the part's table."""
+    search: Search | None = None
+    """Settings that are drawn anew for each of some trials, the same for all cells."""
+
+    @model_validator(mode="after")
+    def _sizes_are_said_once(self) -> TaskPlan:
+        searched = self.search.ranges if self.search else {}
+        if not self.hidden_sizes and "hidden_size" not in searched:
+            raise ValueError("the key 'hidden_sizes' is missing.\nAdd it, or a search over hidden_size.")
+        for name in (*self.choices, *(["hidden_size"] if self.hidden_sizes else [])):
+            if name in searched:
+                raise ValueError(f"{name} is both given and searched.\nTake one of the two out.")
+        return self
+
+
+class QuickPart(_Chooses):
+    """What is smaller in one part: its settings, and these."""
+
+    cells: Annotated[list[str], Field(min_length=1)] | None = None
+    """Some of the part's."""
+    trials: Positive | None = None
+    """Of its search."""
 
 
 class Quick(_Part):
     """What is smaller in a quick look at the study."""
 
     seeds: Seeds | None = None
-    tasks: dict[str, _Chooses] = {}
-    """Settings by the parts of the study."""
+    tasks: dict[str, QuickPart] = {}
+    """By the parts of the study."""
 
 
 class Reference(_Part):
@@ -111,7 +136,14 @@ class Study(_Part):
             for part in named:
                 if part not in self.tasks:
                     raise ValueError(f"{kind} speaks of '{part}', which the study lacks.\n{nearest(part, self.tasks)}")
+        for part, smaller in self.quick.tasks.items():
+            self._check_quick(part, smaller)
         for reference in self.reference:
+            if self.tasks[reference.task].search:
+                raise ValueError(
+                    f"a reference speaks of {reference.task}, which is searched and so has no one row for it.\n"
+                    "Say its numbers in the part's notes."
+                )
             measures = [measure.name for measure in find_task(self.task_of(reference.task)).measures]
             if reference.measure not in measures:
                 raise ValueError(
@@ -123,6 +155,18 @@ class Study(_Part):
                 if cell not in cells:
                     raise ValueError(f"a reference names '{cell}', not a cell of the study. {nearest(cell, cells)}")
         return self
+
+    def _check_quick(self, part: str, smaller: QuickPart) -> None:
+        plan = self.tasks[part]
+        cells = plan.cells or self.cells
+        for cell in smaller.cells or ():
+            if cell not in cells:
+                raise ValueError(f"quick takes '{cell}' in {part}, which is no cell of it.\n{nearest(cell, cells)}")
+        if smaller.trials and not plan.search:
+            raise ValueError(f"quick takes fewer trials in {part}, which has no search.\nTake its trials out.")
+        for name in smaller.choices:
+            if plan.search and name in plan.search.ranges:
+                raise ValueError(f"quick gives {name} in {part}, where it is searched.\nTake it out of quick.")
 
     def task_of(self, part: str) -> str:
         """The name of the task of a part."""

@@ -15,7 +15,7 @@ from gatelab.training.settings import Settings
 
 _OF_THE_MODEL = (
     *("num_layers", "bidirectional", "dropout", "recurrent_dropout", "zoneout", "variational", "input_dropout"),
-    *("output_dropout", "tied", "init", "head_init", "embedding_init", "widths"),
+    *("input_noise", "output_dropout", "tied", "init", "head_init", "embedding_init", "widths"),
 )
 """The settings that a model takes under the same names."""
 

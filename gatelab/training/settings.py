@@ -23,6 +23,11 @@ from gatelab.training.schedules import SCHEDULES
 FORMAT = 3
 """Raised when the training loop itself changes results, or what a checkpoint holds."""
 
+NOISY = ("dropout", "recurrent_dropout", "zoneout", "input_dropout", "input_noise", "output_dropout")
+"""The settings that have training draw masks or noise."""
+ADDED = {"input_noise": 0.0}
+"""Settings younger than stored runs, with the values of those, at which they leave identities as they were."""
+
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -48,6 +53,7 @@ class Settings(BaseModel):
         zoneout: share of units that keep their value over a step; one number, or one a state.
         variational: whether dropout of features holds for all steps of a sequence.
         input_dropout: share of input features dropped.
+        input_noise: deviation of the Gaussian noise added to input features in training (Greff et al. 2017).
         output_dropout: share of features dropped before the head.
         tied: whether the head's weight is the table of vectors.
         init: how the recurrent layers start, a scheme of `Recurrent`; None for the ordinary way.
@@ -87,6 +93,7 @@ class Settings(BaseModel):
     zoneout: Share | dict[str, Share] = 0.0
     variational: bool = False
     input_dropout: Share = 0.0
+    input_noise: Weight = 0.0
     output_dropout: Share = 0.0
     tied: bool = False
     init: str | None = None
@@ -131,8 +138,8 @@ class Settings(BaseModel):
 
     @property
     def is_noisy(self) -> bool:
-        """Whether training draws masks."""
-        return any((self.dropout, self.recurrent_dropout, self.zoneout, self.input_dropout, self.output_dropout))
+        """Whether training draws masks or noise."""
+        return any(getattr(self, name) for name in NOISY)
 
     @property
     def length(self) -> str:
@@ -149,7 +156,8 @@ class Settings(BaseModel):
     def _hash(self) -> str:
         """Ten letters from the content: equal for equal equations, whatever they are called or cited as."""
         cell = read_cell_text(self.equations)
-        content = self.model_dump(mode="json") | {
+        own = self.model_dump(mode="json")
+        content = {name: value for name, value in own.items() if name not in ADDED or value != ADDED[name]} | {
             "format": FORMAT,
             "revision": find_task(self.task).revision,
             "cell": "",

@@ -55,8 +55,8 @@ class Column:
 
 
 def study_tables(found: Outcome) -> tuple[TableText, ...]:
-    """One table a part."""
-    return tuple(_part_table(found, part) for part in found.notes)
+    """One table a part; those of parts that are searched are in `search_tables`."""
+    return tuple(_part_table(found, part) for part in found.notes if found.of(part))
 
 
 def draw_table(table: TableText) -> RenderableType:

@@ -35,9 +35,10 @@ def test_every_preset_can_be_planned_whole_and_quick(name, needs_data):
     study, folder = find_study(name)
     assert study.name == name
     whole, quick = make_plan(study, folder), make_plan(study, folder, quick=True)
-    assert len(whole.runs) == len(quick.runs)
+    assert len(whole.runs) == len(quick.runs) or any(run.trial for run in whole.runs)
     assert not any(whole.differences.values())
-    assert all(len(run.settings.seeds) >= 2 for run in quick.runs)
+    one_is_enough = study.seeds == 1 or study.quick.seeds == 1
+    assert one_is_enough or all(len(run.settings.seeds) >= 2 for run in quick.runs)
 
 
 @pytest.mark.parametrize("name", presets())
@@ -105,7 +106,8 @@ def test_a_cell_can_be_a_file_beside_the_study(tmp_path):
     ("old", "new", "words"),
     [
         ("seeds = 2", "seed = 2", r"no key 'seed'.\n.*'seeds'"),
-        ("steps = 4", "step = 4", r"no key 'step'.\n.*'steps'"),
+        ("steps = 4", "step = 4", r"tasks\.digits, there is no key 'step'.\n.*'steps'"),
+        ("steps = 4", "hidden_size = 4", r"Write hidden_sizes"),
         ("steps = 4", "steps = 4\n[quick]\nseds = 2", r"no key 'quick\.seds'.\n.*'seeds'"),
         ("steps = 4", "steps = 4\n[[reference]]\ntaks = 'digits'", r"'reference\.0\.t"),
         ('name = "small"', "", "'name' is missing"),
