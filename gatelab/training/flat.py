@@ -6,6 +6,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+
+WHOLE_VECTORS = 64
+"""Numbers that the length is a multiple of. What is left over of vectors is computed number by number, and rounded
+otherwise (seen in fused Adam), so a replica's bits would depend on where it lies."""
 
 
 class Flat:
@@ -15,7 +21,7 @@ class Flat:
 
     Attributes:
         parameters: by name.
-        whole: their numbers one behind the other, with a gradient.
+        whole: their numbers one behind the other, with a gradient, and some zeros.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -29,10 +35,12 @@ class Flat:
 
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Tensors of the shapes of the parameters as one, (numbers,)."""
-        return torch.cat([parts[name].detach().flatten() for name in self.parameters])
+        joined = torch.cat([parts[name].detach().flatten() for name in self.parameters])
+        return functional.pad(joined, (0, -len(joined) % WHOLE_VECTORS))
 
     def split(self, whole: Tensor) -> dict[str, Tensor]:
         """The parts of a tensor (numbers,), in the shapes of the parameters."""
-        parts = whole.split([parameter.numel() for parameter in self.parameters.values()])
+        sizes = [parameter.numel() for parameter in self.parameters.values()]
+        parts = whole[: sum(sizes)].split(sizes)
         shaped = zip(self.parameters.items(), parts, strict=True)
         return {name: part.view(parameter.shape) for (name, parameter), part in shaped}

@@ -92,10 +92,17 @@ def clip_norms(model: nn.Module, limit: float) -> None:
     The norm is taken over one replica's parameters, as `torch.nn.utils.clip_grad_norm_` does for a model alone.
     """
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    squares = [gradient.reshape(len(gradient), -1).square().sum(1) for gradient in gradients]
-    factor = (limit / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1.0)
+    squares = [_sums(gradient.square()) for gradient in gradients]
+    factor = (limit / (sum(squares).sqrt() + 1e-6)).clamp(max=1.0)  # type: ignore[union-attr]
     for gradient in gradients:
         gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
+
+
+def _sums(values: Tensor) -> Tensor:
+    """The sum of each replica's numbers, (R,), with the same bits whatever R is."""
+    rows = values.reshape(len(values), -1)
+    # Torch adds up one row in another order than the same row among several.
+    return (torch.cat([rows, rows]) if len(rows) == 1 else rows).sum(1)[: len(rows)]
 
 
 def count_parameters(settings: Settings) -> int:

@@ -47,11 +47,8 @@ def test_a_replica_is_its_seed_alone(task, cell, options):
     for replica, seed in enumerate((0, 1, 2)):
         alone = fit(settings_for(task, cell, seeds=(seed,), **options))
         for name, weights in together.weights.items():
-            torch.testing.assert_close(weights[replica], alone.weights[name][0], rtol=2e-4, atol=2e-5)
-        points = zip(together.run.results[replica].curve, alone.run.results[0].curve, strict=True)
-        for ours, theirs in points:
-            assert (ours.step, ours.score) == (theirs.step, pytest.approx(theirs.score, abs=1.1))
-            assert ours.loss == pytest.approx(theirs.loss, rel=1e-3)
+            assert torch.equal(weights[replica], alone.weights[name][0]), name
+        assert together.run.results[replica] == alone.run.results[0]
 
 
 def test_it_is_what_a_plain_loop_in_torch_gives():
