@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 WHOLE_VECTORS = 64
 """Numbers that the length is a multiple of. What is left over of vectors is computed number by number, and rounded
 otherwise (seen in fused Adam), so a replica's bits would depend on where it lies."""
