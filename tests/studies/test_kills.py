@@ -51,7 +51,12 @@ main(["study", sys.argv[1], "--out", sys.argv[2], "--workers", "1", "--quiet"])
 
 def begin(study, out):
     command = [sys.executable, "-c", SCRIPT, str(study), str(out)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with errors_of(out).open("w") as errors:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+
+
+def errors_of(out):
+    return out.with_suffix(".errors")
 
 
 @pytest.mark.slow
@@ -62,7 +67,7 @@ def test_twenty_kills_change_nothing(tmp_path):
     study.write_text(STUDY.replace("TEXT", str(text)))
     alone = begin(study, tmp_path / "alone")
     began = time.monotonic()
-    assert alone.wait() == 0, alone.stderr.read()
+    assert alone.wait() == 0, errors_of(tmp_path / "alone").read_text()
     whole = time.monotonic() - began
     chance, killed = random.Random(0), 0
     for _ in range(20 * KILLS):
@@ -77,7 +82,7 @@ def test_twenty_kills_change_nothing(tmp_path):
             if killed < KILLS:
                 continue
             process = begin(study, tmp_path / "killed")
-        assert process.wait() == 0, process.stderr.read()
+        assert process.wait() == 0, errors_of(tmp_path / "killed").read_text()
         if killed >= KILLS:
             break
         # It came to its end too early: take a run away, to be made again under further kills.
