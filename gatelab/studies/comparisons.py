@@ -41,6 +41,7 @@ class Comparison:
         improvement: the share of seeds on which first is better, ties counted half; None without a pair.
         improvement_interval: for the probability that first is better on a seed.
         effect: Cohen's d_z, the mean difference over the deviation of the differences; None if they do not vary.
+        paired: what a pair has in common, in a word.
     """
 
     first: str
@@ -59,6 +60,7 @@ class Comparison:
     improvement: float | None
     improvement_interval: Interval | None
     effect: float | None
+    paired: str = "seed"
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def compare_all(
     measure: str = "",
     unit: str = "",
     digits: int = 1,
+    paired: str = "seed",
 ) -> tuple[Comparison, ...]:
     """Every two cells compared, or each with a reference, after Holm's correction.
 
@@ -155,6 +158,7 @@ def compare_all(
         measure: what the numbers are.
         unit: of the numbers.
         digits: how many to show after the point.
+        paired: what the numbers of `values` have as keys, in a word.
 
     Raises:
         OptionError: there is no such reference, or a number is not finite.
@@ -163,7 +167,7 @@ def compare_all(
         compare(values[one], values[two], best, names=(one, two), measure=measure, unit=unit, digits=digits)
         for one, two in _couples(values, reference)
     ]
-    return adjust(found)
+    return tuple(replace(comparison, paired=paired) for comparison in adjust(found))
 
 
 def shares(solved: Mapping[str, Mapping[int, bool]], reference: str | None = None) -> tuple[Comparison, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gatelab.studies.comparisons import Comparison, compare_all, shares
 from gatelab.studies.plan import Plan, PlannedRun
 from gatelab.studies.statistics import Share, Summary, share, summarise
-from gatelab.studies.trials import Searched, make_searched, make_tried, trial_verdicts
+from gatelab.studies.trials import Searched, make_searched, make_tried
 from gatelab.studies.verdicts import verdicts
 from gatelab.tasks import find_task
 from gatelab.tasks.base import STEPS, Measure
@@ -233,8 +233,9 @@ def _compare_trials(cells: Sequence[Searched]) -> list[Compared]:
             measure=measure.name,
             unit=measure.unit,
             digits=measure.digits,
+            paired="trial",
         )
-        words = trial_verdicts(comparisons, _where(own[0].part, size))
+        words = verdicts(comparisons, _where(own[0].part, size))
         found.append(Compared(own[0].part, size, init, comparisons, words))
     return found
 

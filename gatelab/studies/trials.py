@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gatelab.studies.comparisons import Comparison
 from gatelab.studies.importance import importance
 from gatelab.studies.plan import PlannedRun
 from gatelab.studies.search import Drawn, Range
 from gatelab.studies.statistics import Summary, summarise
-from gatelab.studies.verdicts import verdicts
 from gatelab.tasks.base import Measure
 
 QUARTILES = (25, 75)
@@ -137,8 +134,3 @@ def make_searched(
 def _quartiles(scores: Sequence[float]) -> tuple[float, float]:
     low, high = np.percentile(scores, QUARTILES)
     return float(low), float(high)
-
-
-def trial_verdicts(comparisons: Sequence[Comparison], where: str) -> tuple[str, ...]:
-    """Comparisons in sentences, in which what is paired is called a trial and not a seed."""
-    return tuple(re.sub(r"\bseed(s?)\b", r"trial\1", sentence) for sentence in verdicts(comparisons, where))

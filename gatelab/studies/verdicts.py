@@ -133,11 +133,13 @@ def _too_few(found: Comparison, between: str, where: str, alpha: float) -> str:
 
 
 def _equal(found: Comparison, where: str, alpha: float) -> str:
-    return f"{found.first} and {found.second} are equal on {where}, seed by seed ({_seeds(found)})."
+    return f"{found.first} and {found.second} are equal on {where}, {found.paired} by {found.paired} ({_seeds(found)})."
 
 
 def _apart(found: Comparison, where: str, alpha: float) -> str:
-    return f"{found.first} and {found.second} have no seed in common on {where}, so nothing can be said of them."
+    return (
+        f"{found.first} and {found.second} have no {found.paired} in common on {where}, so nothing can be said of them."
+    )
 
 
 def _untold_together(group: Sequence[Comparison], where: str, alpha: float) -> str:
@@ -151,11 +153,12 @@ def _few_together(group: Sequence[Comparison], where: str, alpha: float) -> str:
 
 
 def _equal_together(group: Sequence[Comparison], where: str, alpha: float) -> str:
-    return f"Equal on {where}, seed by seed ({_seeds(group[0])}): {_named(group)}."
+    paired = group[0].paired
+    return f"Equal on {where}, {paired} by {paired} ({_seeds(group[0])}): {_named(group)}."
 
 
 def _apart_together(group: Sequence[Comparison], where: str, alpha: float) -> str:
-    return f"No seed in common on {where}, so nothing can be said of {_named(group)}."
+    return f"No {group[0].paired} in common on {where}, so nothing can be said of {_named(group)}."
 
 
 CLAIMS = {
@@ -190,7 +193,7 @@ def _named(group: Sequence[Comparison]) -> str:
 
 
 def _seeds(comparison: Comparison) -> str:
-    return f"{comparison.pairs} seed{'s' if comparison.pairs > 1 else ''}"
+    return f"{comparison.pairs} {comparison.paired}{'s' if comparison.pairs > 1 else ''}"
 
 
 def _difference(comparison: Comparison) -> str:
