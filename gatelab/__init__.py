@@ -8,6 +8,7 @@ from gatelab.nn.inputs import Features, Tokens
 from gatelab.nn.models import SequenceModel
 from gatelab.nn.recurrent import Recurrent
 from gatelab.nn.saving import load, save
+from gatelab.probes.probe import probe
 
-__all__ = ["Cell", "Features", "Recurrent", "SequenceModel", "Tokens", "cell", "cells", "load", "nn", "save"]
+__all__ = ["Cell", "Features", "Recurrent", "SequenceModel", "Tokens", "cell", "cells", "load", "nn", "probe", "save"]
 __version__ = "0.1.0"

@@ -34,6 +34,11 @@ class Run(NamedTuple):
             give 0.
         masks: a factor for each state that is read inside of a product, ([R,] B, W): recurrent dropout.
         zoneout: for each state how much of the value before the step to keep: one number, or (T, [R,] B, W).
+        watched: names of the equations whose values are to be seen.
+        taps: for each name whose gradient is wanted zeros of the shape of what is seen, (steps seen, [R,] B, W); their
+            gradient is that of the name, see `taps.py`. States that are always equal have one, under the name that
+            they are stored as.
+        every: of so many steps the first is seen.
     """
 
     cell: Cell
@@ -46,6 +51,9 @@ class Run(NamedTuple):
     alive: Tensor | None = None
     masks: Mapping[str, Tensor] = NOTHING
     zoneout: Mapping[str, Tensor | float] = NOTHING
+    watched: tuple[str, ...] = ()
+    taps: Mapping[str, Tensor] = NOTHING
+    every: int = 1
 
     @property
     def is_plain(self) -> bool:
@@ -62,6 +70,8 @@ class Form(NamedTuple):
         fresh: likewise for those that a reset goes back to.
         masks: the states that have one.
         zoneout: the share of each state, or None if a tensor says it.
+        watched, every: as the run has them.
+        taps: the names that have one.
     """
 
     cell: Cell
@@ -71,6 +81,9 @@ class Form(NamedTuple):
     fresh: int
     masks: tuple[str, ...]
     zoneout: Mapping[str, float | None]
+    watched: tuple[str, ...] = ()
+    taps: tuple[str, ...] = ()
+    every: int = 1
 
 
 def form_of(asked: Run) -> Form:
@@ -83,11 +96,14 @@ def form_of(asked: Run) -> Form:
         len(asked.fresh),
         tuple(asked.masks),
         {name: None if isinstance(share, Tensor) else share for name, share in asked.zoneout.items()},
+        asked.watched,
+        tuple(asked.taps),
+        asked.every,
     )
 
 
 def tensors_of(asked: Run) -> tuple[Tensor | None, ...]:
-    """Its tensors: x, states, fresh ones, parameters; then what has no gradient: resets, alive, masks, zoneout."""
+    """Its tensors: x, states, fresh ones, parameters; what has no gradient: resets, alive, masks, zoneout; taps."""
     drawn = [share for share in asked.zoneout.values() if isinstance(share, Tensor)] if asked.zoneout else ()
     return (
         asked.x,
@@ -98,6 +114,7 @@ def tensors_of(asked: Run) -> tuple[Tensor | None, ...]:
         asked.alive,
         *asked.masks.values(),
         *drawn,
+        *asked.taps.values(),
     )
 
 
@@ -119,6 +136,9 @@ def put_together(form: Form, tensors: Sequence[Any]) -> Run:
         alive=rest[flags + 1],
         masks=dict(zip(form.masks, rest[flags + 2 : drawn], strict=True)),
         zoneout={name: next(left) if share is None else share for name, share in form.zoneout.items()},
+        watched=form.watched,
+        taps=dict(zip(form.taps, left, strict=True)),
+        every=form.every,
     )
 
 
@@ -128,10 +148,13 @@ class Result(NamedTuple):
     Attributes:
         output: the cell's output after each step, (T, [R,] B, W).
         state: the states after the last step of each sequence, each ([R,] B, W).
+        seen: the values of the watched names as the equations give them, each (steps seen, [R,] B, W), without a
+            gradient; 0 beyond the end of a sequence.
     """
 
     output: Tensor
     state: tuple[Tensor, ...]
+    seen: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

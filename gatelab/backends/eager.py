@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gatelab.backends.base import Backend, Result, Run
+from gatelab.backends.taps import tapped_lines
 from gatelab.language.cell import Cell
 from gatelab.language.expressions import Apply, Expression, Name, Number, Product, walk
 from gatelab.language.ops import Value, apply
@@ -54,6 +55,8 @@ def run(asked: Run) -> Result:
     state = _states(asked, asked.state)
     fresh = {} if asked.resets is None else _states(asked, asked.fresh)
     outputs = []
+    seen: dict[str, list[Tensor]] = {name: [] for name in asked.watched}
+    taps = _taps(asked)
     for t in range(len(x)):
         if asked.resets is not None:
             state = {name: torch.where(asked.resets[t], fresh[name], state[name]) for name in state}
@@ -67,17 +70,21 @@ def run(asked: Run) -> Result:
             known=known,
             weights=by_step,
             products={product: steps[t] for product, steps in projected.items()},
+            taps={} if t % asked.every else {line: steps[t // asked.every] for line, steps in taps.items()},
         )
         step.take()
+        for name, values in seen.items():
+            if t % asked.every == 0:
+                values.append(_within(asked, t, step.current[name].detach()))
         new = {name: _kept(step.current[name], state[name], asked.zoneout.get(name), t) for name in state}
         stored = cell.stored_as.get(cell.output)
         output = new[stored] if stored else step.current[cell.output]
         if asked.alive is not None:
             new = {name: torch.where(asked.alive[t], new[name], state[name]) for name in state}
-            output = torch.where(asked.alive[t], output, torch.zeros_like(output))
+            output = _within(asked, t, output)
         state = new
         outputs.append(output)
-    return Result(torch.stack(outputs), tuple(state.values()))
+    return Result(torch.stack(outputs), tuple(state.values()), tuple(map(torch.stack, seen.values())))
 
 
 @dataclass
@@ -90,6 +97,7 @@ class Step:
         known: learned vectors and scalars and constants by name, shaped to meet (B, W).
         weights: stacked matrices by the vector they multiply.
         products: the products known so far.
+        taps: zeros to be added to lines, by their names, each ([R,] B, W).
         current: the lines' values so far, each ([R,] B, W).
     """
 
@@ -102,12 +110,14 @@ class Step:
     known: Mapping[str, Value]
     weights: Mapping[Operand, _Stacked]
     products: dict[Product, Tensor]
+    taps: Mapping[str, Tensor] = field(default_factory=dict)
     current: dict[str, Tensor] = field(default_factory=dict)
 
     def take(self) -> None:
         for line in self.cell.lines:
             value = self.value(line.expression, self.previous)
-            self.current[line.name] = self._wide(value, self.sizes[self.cell.width(line.name)])
+            value = self._wide(value, self.sizes[self.cell.width(line.name)])
+            self.current[line.name] = value + self.taps[line.name] if line.name in self.taps else value
 
     def value(self, expression: Expression, states: Mapping[str, Tensor]) -> Value:
         match expression:
@@ -187,6 +197,16 @@ def _vectors_and_scalars(asked: Run) -> dict[str, Value]:
 
 def _masked(state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return {name: value * masks[name] if name in masks else value for name, value in state.items()}
+
+
+def _taps(asked: Run) -> dict[str, tuple[Tensor, ...]]:
+    """The taps of each line, step by step."""
+    return {line: tap.unbind(0) for name, tap in asked.taps.items() for line in tapped_lines(asked.cell, name)}
+
+
+def _within(asked: Run, t: int, value: Tensor) -> Tensor:
+    """A value of the step t, 0 for sequences that it does not belong to."""
+    return value if asked.alive is None else torch.where(asked.alive[t], value, torch.zeros_like(value))
 
 
 def _kept(new: Tensor, old: Tensor, keep: Tensor | float | None, t: int) -> Tensor:

@@ -89,6 +89,8 @@ def why_not(asked: Run) -> str | None:
         return "torch has no replicas"
     if asked.resets is not None or asked.alive is not None:
         return "torch has no resets, and lengths only for packed sequences"
+    if asked.watched or asked.taps:
+        return "a probe looks inside, and torch's own layers show nothing"
     if asked.masks or asked.zoneout:
         return "torch has no recurrent dropout and no zoneout"
     return None

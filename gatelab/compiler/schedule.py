@@ -40,6 +40,7 @@ class Schedule:
         forwards: the step.
         states: for each state the value that it takes on.
         output: the value that the cell gives.
+        values: the value of each name of the equations.
         saved: the values that the way back reads and can't have cheaper; beside these it reads the states, which
             are kept anyway, and the input.
         again: lines that the way back computes again from what is kept.
@@ -52,6 +53,7 @@ class Schedule:
     forwards: Pass
     states: Mapping[str, Expression]
     output: Expression
+    values: Mapping[str, Expression]
     saved: tuple[str, ...]
     again: Lines
     backwards: Pass
@@ -77,6 +79,7 @@ def compile_cell(cell: Cell) -> Schedule:
         forwards=Pass(forwards.before, phases(forwards.loop), forwards.after),
         states={state: step.value(state) for state in cell.states},
         output=step.value(cell.output),
+        values={line.name: step.value(line.name) for line in cell.lines},
         saved=saved,
         again=again,
         backwards=Pass(backwards.before, phases(backwards.loop), backwards.after),

@@ -5,6 +5,7 @@ Each is torch's own class with another `forward`: its parameters, initialisation
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from gatelab.language.lookup import find_cell
 from gatelab.nn.function import Direction, Noise, join_states, run_layers
 from gatelab.nn.sequences import check_like, read_sequences
 from gatelab.nn.state import read_state
+from gatelab.nn.watching import Inside, Sight, Watch
 
 _CELLS: dict[tuple[str, bool], Cell] = {}
 
@@ -39,6 +41,7 @@ class _Torch(torch.nn.RNNBase):
     """The gates in the order in which torch stacks their weights."""
 
     backend: str | Backend = "auto"
+    watch: Watch | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -46,6 +49,17 @@ class _Torch(torch.nn.RNNBase):
 
     def cell_name(self) -> str:
         raise NotImplementedError
+
+    @property
+    def inside(self) -> dict[str, Inside]:
+        """What can be watched: each layer and direction, by the suffix that its parameters have."""
+        cell, places = (
+            torch_cell(self.cell_name(), self.bias),
+            product(range(self.num_layers), (0, 1)[: 1 + self.bidirectional]),
+        )
+        start = (None,) * len(cell.states)
+        found = {f"_l{depth}" + "_reverse" * back: self._direction(cell, depth, back, start) for depth, back in places}
+        return {suffix: Inside(cell, direction.sizes) for suffix, direction in found.items()}
 
     def autocast_to(self, x: Tensor, given: tuple[Tensor, ...] | None) -> torch.dtype | None:
         """The dtype of the results under autocast, where it is not autocast's own."""
@@ -78,6 +92,7 @@ class _Torch(torch.nn.RNNBase):
             ]
             for depth in range(self.num_layers)
         ]
+        sights: list[Sight] = []
         output, final = run_layers(
             layers,
             read.x,
@@ -85,7 +100,11 @@ class _Torch(torch.nn.RNNBase):
             ragged=read.ragged,
             noise=Noise(dropout=self.dropout, training=self.training),
             autocast_to=self.autocast_to(read.x, given),
+            wishes=() if self.watch is None else self.watch.wishes(read),
+            sights=sights,
         )
+        if self.watch is not None:
+            self.watch.take(read, sights)
         states = join_states(final, read.batched)
         return read.restore(output), tuple(states) if len(states) > 1 else states[0]
 

@@ -13,6 +13,7 @@ from gatelab.language.cell import Cell
 from gatelab.language.expressions import Name, Product, walk
 from gatelab.nn.dropout import Generators, chosen, drop
 from gatelab.nn.sequences import Ragged
+from gatelab.nn.watching import Sight, Wish, make_taps, sight_of, spread
 
 
 class Direction(NamedTuple):
@@ -75,6 +76,8 @@ def run_layers(
     resets: Tensor | None = None,
     noise: Noise = NO_NOISE,
     autocast_to: torch.dtype | None = None,
+    wishes: Sequence[Wish] = (),
+    sights: list[Sight] | None = None,
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """Run layers of one or two directions over a batch of sequences.
 
@@ -86,6 +89,8 @@ def run_layers(
         ragged: where sequences end, or None if all have T steps.
         resets: (T, [R or 1,] B, 1), or None.
         autocast_to: the dtype of the results under autocast; None for autocast's own.
+        wishes: for each layer and direction what to show of it, if anything.
+        sights: where that is added.
 
     Returns:
         The output of the last layer, (T, [R,] B, D*W), and the final states of every layer and direction, in the
@@ -101,6 +106,8 @@ def run_layers(
                 ragged=ragged,
                 resets=resets,
                 noise=noise,
+                wishes=wishes,
+                sights=sights,
             )
         if like.dtype is torch.float64:  # Autocast leaves it alone.
             return output, final
@@ -112,9 +119,12 @@ def run_layers(
             x = drop(x, noise.dropout, noise.generators, replicas_at=1, held_at=0 if noise.variational else None)
         outputs = []
         for direction in directions:
-            output, state = run_direction(direction, x, backend, ragged, resets, noise)
+            wish = wishes[len(final)] if wishes else None
+            output, state, sight = run_direction(direction, x, backend, ragged, resets, noise, wish)
             outputs.append(output)
             final.append(state)
+            if sights is not None and sight is not None:
+                sights.append(sight)
         x = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
     return x, final
 
@@ -134,15 +144,39 @@ def run_direction(
     ragged: Ragged | None,
     resets: Tensor | None,
     noise: Noise,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+    wish: Wish | None = None,
+) -> tuple[Tensor, tuple[Tensor, ...], Sight | None]:
     """One cell, one way; shapes as in `run_layers`."""
     order = _backwards(ragged, x.shape[0], x.device) if direction.backwards else None
     if order is not None:
         x = _take(x, order)
         resets = None if resets is None else _backward_resets(resets, order)
-    result = backend.run(make_run(direction, x, ragged, resets, noise))
-    output = result.output if order is None else _take(result.output, order)
-    return output, result.state
+    asked = make_run(direction, x, ragged, resets, noise)
+    if wish is not None:
+        return _run_watched(asked, backend, order, wish)
+    result = backend.run(asked)
+    return _in_order(result.output, order), result.state, None
+
+
+def _run_watched(
+    asked: Run, backend: Backend, order: Tensor | None, wish: Wish
+) -> tuple[Tensor, tuple[Tensor, ...], Sight]:
+    """A run and what is seen of it; `order` is that of a cell that goes backwards."""
+    cell, names = asked.cell, wish.names
+    taps = make_taps(cell, asked.sizes, wish, asked.x)
+    if order is None:
+        result = backend.run(asked._replace(watched=names, taps=taps, every=wish.every))
+        seen: Sequence[Tensor] = result.seen
+    else:
+        # Every so many steps of the input are not so of the run, which begins at the end.
+        turned = {name: _take(spread(tap, wish.every, len(asked.x)), order) for name, tap in taps.items()}
+        result = backend.run(asked._replace(watched=names, taps=turned))
+        seen = [_take(values, order)[:: wish.every] for values in result.seen]
+    return _in_order(result.output, order), result.state, sight_of(cell, names, seen, taps)
+
+
+def _in_order(output: Tensor, order: Tensor | None) -> Tensor:
+    return output if order is None else _take(output, order)
 
 
 def make_run(direction: Direction, x: Tensor, ragged: Ragged | None, resets: Tensor | None, noise: Noise) -> Run:

@@ -24,6 +24,7 @@ from gatelab.nn.initialise import check_init, initialise
 from gatelab.nn.sequences import Lengths, Sequences, check_like, read_sequences
 from gatelab.nn.state import make_state, read_state, state_type
 from gatelab.nn.stepping import is_alone, is_bare, take_step
+from gatelab.nn.watching import Inside, Sight, Watch
 
 
 class Recurrent(nn.Module):
@@ -66,6 +67,9 @@ class Recurrent(nn.Module):
         >>> output.shape, state.h.shape, state.c.shape
         (torch.Size([5, 3, 20]), torch.Size([1, 3, 20]), torch.Size([1, 3, 20]))
     """
+
+    watch: Watch | None = None
+    """What looks on at the moment, see `gatelab.probe`."""
 
     def __init__(
         self,
@@ -128,6 +132,11 @@ class Recurrent(nn.Module):
         self.reset_parameters()
 
     @property
+    def inside(self) -> dict[str, Inside]:
+        """What can be watched: each layer and direction, by the suffix that its parameters have."""
+        return {place.suffix: Inside(self.cell, place.sizes) for place in self._places}
+
+    @property
     def output_size(self) -> int:
         """The features of the output at a step, D * W."""
         return self._places[0].sizes[self.cell.width(self.cell.output)] * self._directions
@@ -171,6 +180,7 @@ class Recurrent(nn.Module):
             ShapeError: a shape, dtype, device or length that does not fit.
         """
         read = self._sequences(x, lengths, resets)
+        sights: list[Sight] = []
         output, final = run_layers(
             self._layers(state, read.x, read.batched),
             read.x,
@@ -178,7 +188,11 @@ class Recurrent(nn.Module):
             ragged=read.ragged,
             resets=read.resets,
             noise=self._noise(),
+            wishes=() if self.watch is None else self.watch.wishes(read),
+            sights=sights,
         )
+        if self.watch is not None:
+            self.watch.take(read, sights)
         return read.restore(output), make_state(self.cell.states, join_states(final, read.batched))
 
     def step(self, x: Tensor, state: object = None) -> tuple[Tensor, Any]:
@@ -205,7 +219,7 @@ class Recurrent(nn.Module):
             raise OptionError("Recurrent dropout holds one mask for a whole sequence.\nCall layer.eval() first.")
         if not isinstance(x, Tensor):
             raise ShapeError(f"The input is a {type(x).__name__}.\nGive a tensor.")
-        if is_alone() and is_bare(self, Recurrent.forward):
+        if self.watch is None and is_alone() and is_bare(self, Recurrent.forward):
             found = self._quick_step(x, state)
             if found is not None:
                 return found[0], make_state(self.cell.states, found[1])

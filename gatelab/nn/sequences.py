@@ -38,6 +38,8 @@ class Sequences(NamedTuple):
         resets: (T, [R or 1,] B, 1), of bool, or None.
         restore: turns an output (T, [R,] B, W) into the form in which the input came.
         batched: whether the input had a batch axis.
+        arrange: as `restore`, but what came packed is given padded.
+        axes: those of what `arrange` gives, in words.
     """
 
     x: Tensor
@@ -45,6 +47,8 @@ class Sequences(NamedTuple):
     resets: Tensor | None
     restore: Callable[[Tensor], Tensor | PackedSequence]
     batched: bool
+    arrange: Callable[[Tensor], Tensor]
+    axes: tuple[str, ...]
 
 
 def read_sequences(
@@ -99,7 +103,9 @@ def read_sequences(
             return output.squeeze(-2)
         return output.transpose(-2, -3) if batch_first else output
 
-    return Sequences(x, ragged, steps, restore, batched)
+    order = ("sequence", "step") if batch_first else ("step", "sequence")
+    axes = (*(("replica",) if replicas is not None else ()), *(order if batched else ("step",)), "unit")
+    return Sequences(x, ragged, steps, restore, batched, restore, axes)
 
 
 def check_like(x: Tensor, parameter: Tensor | None) -> None:
@@ -141,7 +147,8 @@ def _read_packed(packed: PackedSequence, input_size: int) -> Sequences:
 
     counts = lengths.to(x.device)
     even = bool((lengths == x.shape[0]).all())
-    return Sequences(x, _ragged(None if even else counts, x.shape[0]), None, restore, batched=True)
+    ragged = _ragged(None if even else counts, x.shape[0])
+    return Sequences(x, ragged, None, restore, True, lambda output: output, ("step", "sequence", "unit"))
 
 
 def _check_input(x: Tensor, input_size: int, batch_first: bool, replicas: int | None) -> None:

@@ -108,10 +108,34 @@ class Tile:
         """The other way."""
         self._border("scatter", name, symbol, base, t, slots, False)
 
+    def seen_go_out(self, array: str, t: str, slots: str) -> None:
+        """What is seen of the steps of a chunk: the first of every so many."""
+        code = self.code
+        for name, value in self.plan.seen.items():
+            every = self.tables.step("every")
+            first = code.whole("srem", code.whole("sub", every, code.whole("srem", t, every)), every)
+            rest = code.whole("sub", code.add(slots, every), code.add(first, 1))
+            count = code.whole("sdiv", rest, every)
+            with code.when(code.less("0", count)):
+                target, apart = code.whole("sdiv", code.add(t, first), every), code.multiply(every, self.members)
+                symbol = self.plan.task.cell.width(name)
+                base = self.chunk(value, first)
+                self._border("scatter", f"{array}.{name}", symbol, base, target, count, False, apart)
+
     def flags_come_in(self, name: str, base: Base, t: str, slots: str) -> None:
         self._border("flags", name, "", base, t, slots, False)
 
-    def _border(self, function: str, name: str, symbol: str, base: Base, t: str, slots: str, zeros: bool) -> None:
+    def _border(
+        self,
+        function: str,
+        name: str,
+        symbol: str,
+        base: Base,
+        t: str,
+        slots: str,
+        zeros: bool,
+        apart: str | None = None,
+    ) -> None:
         code, tables = self.code, self.tables
         time, batch = tables.step(f"{name} time"), tables.step(f"{name} batch")
         first = code.multiply(self.first, self.lanes)
@@ -127,7 +151,7 @@ class Tile:
             ("i64", tables.width(symbol)),
             ("ptr", base.pointer),
             ("i64", base.step),
-            ("i64", self.members),
+            ("i64", apart or self.members),
             ("i64", slots),
             ("i64", self.members),
             ("i64", code.whole("sub", "%B", first)),

@@ -41,10 +41,11 @@ def run(asked: Run, host: Host | None = None) -> Result:
         return eager.run(asked)
     shape, tensors = find_shape(asked, host or this_host()), tensors_of(asked)
     if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors):
-        output, *final = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
-        return Result(output, tuple(final))
-    output, state, _ = kernels.forward(shape, tensors, saves=False)
-    return Result(output, state)
+        output, *rest = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
+        states = shape.form.states
+        return Result(output, tuple(rest[:states]), tuple(rest[states:]))
+    output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
+    return Result(output, state, seen)
 
 
 class _Kernels(torch.autograd.Function):
@@ -52,16 +53,18 @@ class _Kernels(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, shape: Shape, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        output, final, record = kernels.forward(shape, tensors, saves=True)
+        output, final, seen, record = kernels.forward(shape, tensors, saves=True)
         ctx.shape = shape
         ctx.save_for_backward(record, *tensors)
         ctx.set_materialize_grads(False)
-        return output, *final
+        if seen:
+            ctx.mark_non_differentiable(*seen)
+        return output, *final, *seen
 
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
         record, *tensors = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[1:]
+        wanted, arriving = ctx.needs_input_grad[1:], arriving[: 1 + ctx.shape.form.states]
         if torch.is_grad_enabled() or any(map(_is_batched, arriving)):
             return None, *_through_eager(ctx.shape.form, tensors, arriving, wanted)
         return None, *kernels.backward(ctx.shape, tensors, record, arriving, wanted)

@@ -44,6 +44,7 @@ def backward_kernel(plan: Plan, form: Form, prefix: str) -> tuple[Code, Tables]:
             _weight_gradients(tile, slots, code.value(f"zext i1 {code.less('0', chunk.index)} to i64"))
             if plan.input:
                 tile.go_out("d.x", task.cell.width("x"), tile.chunk(plan.input, "0"), t, slots)
+            tile.seen_go_out("d.seen", t, slots)
             chunk.following = back.following
         tile.states_go_out("d.start", chunk.following[0])
         if task.resets:

@@ -40,6 +40,7 @@ def forward_kernel(plan: Plan, form: Form, prefix: str, saves: bool) -> tuple[Co
             if output_place(plan.task).base == "output":
                 symbol = plan.task.cell.width(plan.task.cell.output)
                 tile.go_out("output", symbol, tile.chunk("output", "0"), t, slots)
+            tile.seen_go_out("seen", t, slots)
             chunk.following = slot.following
             if not saves:
                 copy_rows(code, stretch, slot.following[0], start)

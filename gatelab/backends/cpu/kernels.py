@@ -15,8 +15,10 @@ from gatelab.backends.cpu.memory import borrow
 from gatelab.backends.cpu.shapes import Shape
 
 
-def forward(shape: Shape, tensors: Tensors, saves: bool) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
-    """Output, final states, and the record if it is kept; the shapes are those of `Result`."""
+def forward(
+    shape: Shape, tensors: Tensors, saves: bool
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], Tensor | None]:
+    """Output, final states, what is watched, and the record if it is kept; the shapes are those of `Result`."""
     like = tensors[0]
     assert like is not None
     call = Call(shape.forward_saving if saves else shape.forward, shape, tensors)
@@ -25,12 +27,15 @@ def forward(shape: Shape, tensors: Tensors, saves: bool) -> tuple[Tensor, tuple[
     final = tuple([like.new_empty(size) for size in shape.states])
     call.states("start", tensors[shape.parts[0]])
     call.whole_states("final", final)
+    seen = tuple([borrow(shape.seen(name), like) for name in shape.form.watched])
+    for name, values in zip(shape.form.watched, seen, strict=True):
+        call.whole(f"seen.{name}", values)
     record = None
     if saves:
         record = borrow(shape.record, like)
         call.whole("record", record)
     call.run()
-    return output, final, record
+    return output, final, tuple([_within(shape, tensors, values) for values in seen]), record
 
 
 def backward(
@@ -65,5 +70,23 @@ def backward(
             found[part] = [like.new_empty(size) if is_wanted else None for size, is_wanted in pairs]
             call.whole_states(name, found[part])
     found[parameters] = call.gradients(tensors[parameters])
+    seen = [
+        borrow(shape.seen(name), like)
+        if name in way.kernel.plan.seen
+        else torch.zeros(shape.seen(name), dtype=like.dtype)
+        for name in shape.form.taps
+    ]
+    for name, values in zip(shape.form.taps, seen, strict=True):
+        call.whole(f"d.seen.{name}", values)
     call.run()
+    found[len(found) - len(seen) :] = [_within(shape, tensors, values) for values in seen]
     return found
+
+
+def _within(shape: Shape, tensors: Tensors, seen: Tensor) -> Tensor:
+    """What is seen, (steps seen, [R,] B, W), 0 beyond the end of a sequence."""
+    if not shape.task.alive:
+        return seen
+    alive = tensors[shape.parts[-1]][1]
+    assert alive is not None
+    return torch.where(alive[:: shape.form.every], seen, 0.0)

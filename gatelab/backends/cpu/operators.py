@@ -20,12 +20,18 @@ from gatelab.backends.base import Form, Result, Run, form_of, put_together, tens
 from gatelab.backends.cpu import kernels
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.shapes import find_shape, record_shape
+from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell_text, write_cell
 
 
 def run(asked: Run) -> Result:
     """See `Run` and `Result` for the shapes."""
+    if asked.watched:
+        raise OptionError(
+            "A probe can't look into a graph of torch.compile or torch.export.\n"
+            "Call the model that torch.compile was given, not the compiled one, while a probe looks on."
+        )
     form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
     text = _write(*form, tuple(value is not None for value in tensors))
@@ -45,7 +51,7 @@ _write._dynamo_marked_constant = True  # type: ignore[attr-defined]
 @lru_cache(maxsize=1024)
 def _form(text: str) -> tuple[Form, tuple[bool, ...]]:
     """The form of a run, and which of its tensors are there."""
-    cell, sizes, parameters, states, fresh, masks, zoneout, there = json.loads(text)
+    cell, sizes, parameters, states, fresh, masks, zoneout, *_, there = json.loads(text)
     return Form(read_cell_text(cell), sizes, tuple(parameters), states, fresh, tuple(masks), zoneout), tuple(there)
 
 
@@ -66,7 +72,7 @@ def _forward(tensors: list[Tensor], text: str, saves: bool) -> list[Tensor]:
     if not asked.x.numel():
         return _forward_fake(tensors, text, saves)
     shape = find_shape(asked, this_host())
-    output, final, record = kernels.forward(shape, tensors_of(asked), saves=saves)
+    output, final, _, record = kernels.forward(shape, tensors_of(asked), saves=saves)
     return [output, *final, *([] if record is None else [record])]
 
 

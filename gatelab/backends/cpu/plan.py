@@ -130,6 +130,7 @@ class Plan:
         outers: the weight gradients.
         sums: for each learned vector or scalar, the value whose sum is its gradient.
         input: the value that is the gradient of the input.
+        seen: for each name that is watched what goes out: on the way forth its value, on the way back its gradient.
     """
 
     task: Task
@@ -144,6 +145,7 @@ class Plan:
     outers: tuple[Outer, ...] = ()
     sums: Mapping[str, str] = field(default_factory=dict)
     input: str | None = None
+    seen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -153,7 +155,7 @@ class Plan:
     def vectors(self) -> tuple[str, ...]:
         """The learned vectors and scalars that are the same for all sequences."""
         shapes = self.task.cell.shapes
-        return tuple(name for name in (*shapes.vectors, *shapes.scalars) if name not in self.task.mask_of)
+        return tuple(name for name in (*shapes.vectors, *shapes.scalars) if name not in self.task.given)
 
     def part_of(self, name: str) -> str:
         """The part that makes a value; "" if none does."""
@@ -176,15 +178,17 @@ def forward_plan(task: Task, layout: Layout, saves: bool) -> Plan:
     schedule = task.schedule
     kept = kept_values(task) if saves else ()
     with_state = _lies_with_state(task)
-    results = current([*schedule.states.values(), schedule.output])
+    values = {name: schedule.values[name] for name in task.watched}
+    results = current([*schedule.states.values(), schedule.output, *values.values()])
     fixed = {name: Place("now", f"record.{name}") for name in kept}
     fixed |= {name: Place("next", f"record.state.{state}") for name, state in with_state.items()}
     draft = _Draft(task, layout, _parts(schedule.forwards, layout, {*results, *kept}), {*results, *kept}, fixed)
     draft.prepare()
     draft.clean |= set(with_state)
+    seen = {name: draft.in_chunk(value, task.cell.width(name)) for name, value in values.items()}
     if output_place(task) == Place("output", ""):
         draft.chunk_values.append(("output", task.cell.width(task.cell.output)))
-    return draft.plan(record(task, saves))
+    return draft.plan(record(task, saves), seen=seen)
 
 
 def output_place(task: Task) -> Place:
@@ -204,10 +208,11 @@ def backward_plan(task: Task, layout: Layout, input_gradient: bool) -> Plan:
     vectors = {
         name: value
         for name, value in adjoint.vectors.items()
-        if name not in task.mask_of and not isinstance(value, Number)
+        if name not in task.given and not isinstance(value, Number)
     }
+    taps = {name: value for tap, name in task.taps if not isinstance(value := adjoint.vectors[tap], Number)}
     inputs = [adjoint.input] if input_gradient and not isinstance(adjoint.input, Number) else []
-    results = current([*adjoint.states.values(), *vectors.values(), *inputs])
+    results = current([*adjoint.states.values(), *vectors.values(), *taps.values(), *inputs])
     factors = [side for m in adjoint.matrices for side in (m.delta, m.operand)]
     kept = {name: Place("now", f"record.{name}") for name in kept_values(task)}
     kept |= {name: Place("next", f"record.state.{state}") for name, state in _lies_with_state(task).items()}
@@ -233,12 +238,13 @@ def backward_plan(task: Task, layout: Layout, input_gradient: bool) -> Plan:
         draft.outer(m.matrix, (delta, rows), (operand, columns))
     sums = {name: draft.in_chunk(value, cell.shapes.vectors.get(name, SINGLE)) for name, value in vectors.items()}
     found = draft.in_chunk(inputs[0], cell.width("x")) if inputs else None
+    seen = {name: draft.in_chunk(value, cell.width(name)) for name, value in taps.items()}
     draft.chunk_values.append(("d.output", cell.width(cell.output)))
     if not task.is_plain:
         draft.step_values += [("d.out", cell.width(cell.output))] if task.output_state else []
         draft.step_values += [(f"{what}.{s}", cell.width(s)) for s in cell.states for what in ("d.next", "d.rest")]
     totals = Rows("sums", tuple((name, cell.shapes.vectors.get(name, SINGLE)) for name in sums))
-    return draft.plan(record(task, saves=True), totals, sums=sums, input=found)
+    return draft.plan(record(task, saves=True), totals, sums=sums, input=found, seen=seen)
 
 
 def _lines(steps: Sequence[Phase]) -> Lines:
@@ -415,10 +421,17 @@ class _Draft:
         self.clean |= set(found)
         self.outers.append((matrix, found[0], found[1]))
 
-    def plan(self, *areas: Rows, sums: Mapping[str, str] | None = None, input: str | None = None) -> Plan:
+    def plan(
+        self,
+        *areas: Rows,
+        sums: Mapping[str, str] | None = None,
+        input: str | None = None,
+        seen: Mapping[str, str] | None = None,
+    ) -> Plan:
         """Everything in its place."""
         self.wanted |= {*(sums or {}).values(), *(side for _, *sides in self.outers for side in sides)}
         self.wanted |= {input} if input else set()
+        self.wanted |= set((seen or {}).values())
         self._join()
         steps = {part: phases(tuple(self.lines[part])) for part in PARTS}
         places, copies = self._places(steps)
@@ -444,6 +457,7 @@ class _Draft:
             outers=self._outers(rank),
             sums=sums or {},
             input=input,
+            seen=seen or {},
         )
 
     # Sums of products.

@@ -62,6 +62,10 @@ class Shape:
         """Each ([R,] B, W)"""
         return tuple((*self.lead, self.width(state)) for state in self.task.cell.states)
 
+    def seen(self, name: str) -> tuple[int, ...]:
+        """(steps seen, [R,] B, W) of a name that is watched."""
+        return (-(-self.time // self.form.every), *self.lead, self.width(name))
+
     @cached_property
     def record(self) -> tuple[int, int]:
         """(R, numbers)"""
@@ -110,8 +114,11 @@ class Shape:
         states = [
             (f"{side}.{name}", name) for side in ("final", "d.start", "d.fresh") for name in self.task.cell.states
         ]
-        for array, name in (("output", self.task.cell.output), ("d.x", "x"), *states):
+        seen = [(f"{side}.{name}", name) for side in ("seen", "d.seen") for name in kernel.plan.seen]
+        for array, name in (("output", self.task.cell.output), ("d.x", "x"), *states, *seen):
             way.table.lies_whole(array, self.lead, self.width(name), self.bits // 8)
+        if "every" in way.table.at:
+            way.table.values[way.table.at["every"]] = self.form.every
         way.table.apart["record"] = self.record[1] * self.bits // 8
         return way
 
@@ -139,6 +146,7 @@ def _facts(asked: Run, host: Host) -> tuple[Any, ...]:
         asked.alive is not None,
         tuple(asked.masks),
         tuple(form_of(asked).zoneout.items()) if asked.zoneout else (),
+        (asked.watched, tuple(asked.taps), asked.every),
         host,
     )
 
@@ -154,12 +162,15 @@ def _shape(
     alive: bool,
     masks: tuple[str, ...],
     zoneout: tuple[tuple[str, float | None], ...],
+    looks: tuple[tuple[str, ...], tuple[str, ...], int],
     host: Host,
 ) -> Shape:
     cell, bare = same.cell, len(shape) == 3
     return Shape(
-        form=Form(cell, dict(sizes), parameters, len(cell.states), fresh, masks, dict(zoneout)),
-        task=find_task(same, tuple(sorted(masks)), resets, alive, tuple(sorted(name for name, _ in zoneout))),
+        form=Form(cell, dict(sizes), parameters, len(cell.states), fresh, masks, dict(zoneout), *looks),
+        task=find_task(
+            same, tuple(sorted(masks)), resets, alive, tuple(sorted(name for name, _ in zoneout)), *looks[:2]
+        ),
         sizes=sizes,
         rows=is_rows(sizes, shape[-2], host.bits // (8 * bytes_each)),
         bare=bare,

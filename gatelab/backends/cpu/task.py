@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from gatelab.compiler.schedule import Schedule, compile_cell
+from gatelab.backends.taps import tapped_lines
+from gatelab.compiler.program import rewrite
+from gatelab.compiler.schedule import Pass, Schedule, compile_cell
 from gatelab.language.cell import Cell
-from gatelab.language.edits import text_of
-from gatelab.language.expressions import Apply, Expression, Name, Product, names, transform
+from gatelab.language.edits import ZERO, fold, text_of
+from gatelab.language.expressions import Apply, Expression, Line, Name, Product, names, transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +24,8 @@ class Task:
         resets: whether sequences start afresh at some steps.
         alive: whether some steps are none.
         zoneout: the states of which a share stays as it was.
+        watched: the names whose values go out.
+        taps: vectors of the cell that are zero and only there for their gradients, and the name that each is added to.
     """
 
     cell: Cell
@@ -29,10 +33,17 @@ class Task:
     resets: bool = False
     alive: bool = False
     zoneout: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+    taps: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @cached_property
     def schedule(self) -> Schedule:
-        return compile_cell(self.cell)
+        return silenced(compile_cell(self.cell), {tap for tap, _ in self.taps})
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The vectors of the cell that are not learned."""
+        return frozenset(name for name, _ in (*self.masks, *self.taps))
 
     @property
     def is_plain(self) -> bool:
@@ -65,19 +76,30 @@ class Same:
 
 
 @lru_cache(maxsize=1024)
-def find_task(same: Same, masks: tuple[str, ...], resets: bool, alive: bool, zoneout: tuple[str, ...]) -> Task:
+def find_task(
+    same: Same,
+    masks: tuple[str, ...],
+    resets: bool,
+    alive: bool,
+    zoneout: tuple[str, ...],
+    watched: tuple[str, ...] = (),
+    taps: tuple[str, ...] = (),
+) -> Task:
     """The task of a run.
 
     Args:
         masks: the states with recurrent dropout.
+        taps: the names whose gradients go out.
     """
-    return _make_task(same.cell, masks, resets, alive, zoneout)
+    return _make_task(same.cell, masks, resets, alive, zoneout, watched, taps)
 
 
 @lru_cache(maxsize=1024)
-def _make_task(cell: Cell, masks: tuple[str, ...], resets: bool, alive: bool, zoneout: tuple[str, ...]) -> Task:
-    changed, found = with_masks(cell, masks) if masks else (cell, ())
-    return Task(changed, found, resets, alive, zoneout)
+def _make_task(cell: Cell, masks: tuple[str, ...], resets: bool, alive: bool, zoneout: tuple[str, ...],
+               watched: tuple[str, ...], taps: tuple[str, ...]) -> Task:  # fmt: skip
+    changed, masked = with_masks(cell, masks) if masks else (cell, ())
+    tapped, found = with_taps(changed, taps) if taps else (changed, ())
+    return Task(tapped, masked, resets, alive, zoneout, watched, found)
 
 
 def with_masks(cell: Cell, states: tuple[str, ...]) -> tuple[Cell, tuple[tuple[str, str], ...]]:
@@ -86,7 +108,7 @@ def with_masks(cell: Cell, states: tuple[str, ...]) -> tuple[Cell, tuple[tuple[s
     Returns:
         The cell, and the name of the vector for each state.
     """
-    taken = {line.name for line in cell.lines} | set(cell.parameter_names) | set(cell.constants)
+    taken = _names(cell)
     masks = {state: _new_name(f"mask_{state}", taken) for state in states}
 
     def masked(node: Expression) -> Expression:
@@ -106,15 +128,55 @@ def with_masks(cell: Cell, states: tuple[str, ...]) -> tuple[Cell, tuple[tuple[s
     lines = tuple(replace(line, expression=change(line.expression)) for line in cell.lines)
     read = {name for line in lines for name in names(line.expression, "vector")}
     found = tuple((masks[state], state) for state in states if masks[state] in read)
-    made = Cell(
+    return _with_vectors(cell, lines, [mask for mask, _ in found]), found
+
+
+def with_taps(cell: Cell, watched: tuple[str, ...]) -> tuple[Cell, tuple[tuple[str, str], ...]]:
+    """The cell with a tap added to each of the names.
+
+    Returns:
+        The cell, and the name of the tap and of what it is added to.
+    """
+    taken = _names(cell)
+    found = tuple((_new_name(f"tap_{name}", taken), name) for name in watched)
+    tap_of = {line: Name(tap, "vector") for tap, name in found for line in tapped_lines(cell, name)}
+    lines = tuple(
+        replace(line, expression=Apply("add", (line.expression, tap_of[line.name]))) if line.name in tap_of else line
+        for line in cell.lines
+    )
+    return _with_vectors(cell, lines, [tap for tap, _ in found]), found
+
+
+def silenced(schedule: Schedule, taps: Collection[str]) -> Schedule:
+    """The schedule with these vectors known to be zero."""
+    if not taps:
+        return schedule
+
+    def change(node: Expression) -> Expression:
+        return ZERO if isinstance(node, Name) and node.role == "vector" and node.name in taps else fold(node)
+
+    def through(way: Pass) -> Pass:
+        loop = tuple(replace(phase, lines=rewrite(phase.lines, change)) for phase in way.loop)
+        return Pass(rewrite(way.before, change), loop, rewrite(way.after, change))
+
+    again = rewrite(schedule.again, change)
+    return replace(schedule, forwards=through(schedule.forwards), backwards=through(schedule.backwards), again=again)
+
+
+def _with_vectors(cell: Cell, lines: tuple[Line, ...], vectors: Iterable[str]) -> Cell:
+    """The cell with other lines, in which there are vectors that it had not."""
+    return Cell(
         text_of(lines),
         name=cell.name,
         output=cell.output,
         constants=cell.constants,
-        parameters={**cell.declared, **{mask: "vector" for mask, _ in found}},
+        parameters={**cell.declared, **dict.fromkeys(vectors, "vector")},
         widths=cell.widths,
     )
-    return made, found
+
+
+def _names(cell: Cell) -> set[str]:
+    return {line.name for line in cell.lines} | set(cell.parameter_names) | set(cell.constants)
 
 
 def _new_name(name: str, taken: set[str]) -> str:

@@ -1,0 +1,84 @@
+"""Records: read by name, as arrays and as a table, saved and loaded."""
+
+import numpy as np
+import pytest
+import torch
+
+import gatelab as gl
+from gatelab.errors import OptionError, StoreError
+from gatelab.files import write_tensors
+from gatelab.probes.record import Record
+
+
+@pytest.fixture
+def record():
+    torch.manual_seed(0)
+    layer = gl.Recurrent("f", 2, 3)
+    with gl.probe(layer, "f", "c", gradients=True) as found:
+        layer(torch.randn(5, 2, 2), lengths=[5, 3])[0].sum().backward()
+    return found
+
+
+def test_it_is_a_mapping_with_a_repr_worth_reading(record):
+    assert list(record) == ["f", "c"] and len(record) == 2
+    assert repr(record) == "Record(f (5, 2, 3), c (5, 2, 3); 1 call)"
+    assert record.arrays()["f"].shape == (5, 2, 3)
+
+
+def test_the_table_has_a_row_for_each_number_within_the_sequences(record):
+    table = record.table()
+    assert list(table) == ["name", "step", "sequence", "unit", "value", "gradient"]
+    assert {len(column) for column in table.values()} == {2 * (5 + 3) * 3}
+    row = 17
+    name, step, sequence, unit = (table[column][row] for column in ("name", "step", "sequence", "unit"))
+    assert table["value"][row] == record[name][step, sequence, unit]
+    assert table["gradient"][row] == record.gradient[name][step, sequence, unit]
+    assert table["step"][table["sequence"] == 1].max() == 2
+
+
+def test_the_table_of_replicas_and_some_steps():
+    layer = gl.Recurrent("f", 2, 3, replicas=2)
+    with gl.probe(layer, "f", every=2) as found:
+        layer(torch.randn(5, 4, 2), lengths=[5, 5, 2, 1])
+    table = found.table()
+    assert set(table["step"]) == {0, 2, 4} and set(table["replica"]) == {0, 1}
+    assert len(table["value"]) == 2 * 3 * (3 + 3 + 1 + 1)
+
+
+def test_saved_and_loaded(record, tmp_path):
+    record.save(tmp_path / "inside.safetensors")
+    again = Record.load(tmp_path / "inside.safetensors")
+    assert repr(again) == repr(record) and torch.equal(again.lengths, record.lengths)
+    for name in record:
+        assert torch.equal(again[name], record[name]) and torch.equal(again.gradient[name], record.gradient[name])
+    ours, theirs = record.table(), again.table()
+    assert all(np.array_equal(ours[column], theirs[column]) for column in ours)
+
+
+def test_files_that_are_no_records(tmp_path):
+    with pytest.raises(StoreError, match="can't be read"):
+        Record.load(tmp_path / "missing.safetensors")
+    (tmp_path / "broken").write_bytes(b"no tensors")
+    with pytest.raises(StoreError, match="can't be read"):
+        Record.load(tmp_path / "broken")
+    write_tensors(tmp_path / "other", {"a": torch.zeros(1)}, {"format": "of tomorrow"})
+    with pytest.raises(StoreError, match="no record of a probe"):
+        Record.load(tmp_path / "other")
+
+
+def test_what_is_not_there():
+    layer = gl.Recurrent("f", 2, 3)
+    with gl.probe(layer, "f") as record:
+        pass
+    with pytest.raises(OptionError, match="has not run inside of the probe"):
+        record["f"]
+    with pytest.raises(OptionError, match=r"'g' was not watched\.\nThere are: f"):
+        record["g"]
+    with gl.probe(layer, "f") as record:
+        layer(torch.randn(5, 2))
+    with pytest.raises(OptionError, match="gradients=True"):
+        record.gradient["f"]
+    with gl.probe(layer, "f", gradients=True) as record:
+        layer(torch.randn(5, 2))
+    with pytest.raises(OptionError, match=r"Call backward\(\)"):
+        record.gradient["f"]
