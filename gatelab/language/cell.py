@@ -256,6 +256,14 @@ class Cell:
         """The cell with the outermost function of one line taken off."""
         return self._edited(edits.linear(self.lines, name), f"{self.name} with {name} linear")
 
+    def hardened(self, *gates: str) -> Cell:
+        """The cell with gates that are 0 or 1 and nothing between: `sigmoid(a)` becomes `step(a)`, 1 where a > 0.
+
+        Of the gates named, or of all. The parameters stay, so trained weights fit.
+        """
+        named = f"with hard {', '.join(gates)}" if gates else "hardened"
+        return self._edited(edits.hardened(self.lines, gates), f"{self.name} {named}")
+
     def rename(self, old: str, new: str) -> Cell:
         """The cell with one name changed wherever it stands; a state, a gate or a parameter."""
         text = edits.renamed(self.lines, old, new)

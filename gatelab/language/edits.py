@@ -24,6 +24,23 @@ Lines = tuple[Line, ...]
 ZERO, ONE = Number(0.0), Number(1.0)
 
 
+def _step(inner: Expression) -> Expression:
+    return Apply("step", (inner,))
+
+
+def _is_largest(inner: Expression) -> Expression:
+    behind = Apply("subtract", (Apply("max", (inner,)), inner))
+    return Apply("subtract", (ONE, Apply("sign", (behind,))))
+
+
+HARD: dict[str, Callable[[Expression], Expression]] = {
+    "sigmoid": _step,
+    "hard_sigmoid": _step,
+    "softmax": _is_largest,
+}
+"""What each soft operation of a gate becomes when its argument grows without bound."""
+
+
 def text_of(lines: Lines) -> str:
     return "\n".join(map(str, lines))
 
@@ -46,6 +63,42 @@ def gates(lines: Lines) -> tuple[str, ...]:
         if is_gate(line.expression):
             found.append(line.name)
     return tuple(found)
+
+
+def soft_gates(lines: Lines) -> tuple[str, ...]:
+    """The gates with a soft operation of their own; `1 - f` has none, it follows f."""
+    known = gates(lines)
+    return tuple(line.name for line in lines if line.name in known and hard(line.expression) != line.expression)
+
+
+def hard(expression: Expression) -> Expression:
+    """The expression of a gate with its outermost soft operation as its limit for large weights: 0 or 1, exactly."""
+    match expression:
+        case Apply(operation="subtract", arguments=(Number(value=1), inner)):
+            return Apply("subtract", (ONE, hard(inner)))
+        case Apply(operation=operation, arguments=(inner,)) if operation in HARD:
+            return HARD[operation](inner)
+    return expression
+
+
+def hardened(lines: Lines, wanted: tuple[str, ...]) -> str:
+    """The lines with these gates hard, or all of them if none are named."""
+    soft = soft_gates(lines)
+    if not soft:
+        raise EquationError(
+            "The cell has no soft gate: no line is sigmoid(...) or another function with values between 0 and 1.\n"
+            "Harden a cell with such gates, or write the line anew: cell.replace('...', 'step(...)')."
+        )
+    for name in wanted:
+        if name not in soft:
+            line = _line(lines, name)
+            cause = "follows others" if name in gates(lines) else "is not a gate, its value is not kept between 0 and 1"
+            raise EquationError(f"'{name}' {cause}: {line}.\nThe gates to harden are: {', '.join(soft)}.")
+    return text_of(
+        tuple(
+            replace(line, expression=hard(line.expression)) if line.name in (wanted or soft) else line for line in lines
+        )
+    )
 
 
 def without(lines: Lines, name: str) -> str:

@@ -134,7 +134,8 @@ _ROWS = (
     Operation("cos", torch.cos, ("-d * sin(a)",), r"\cos({a})"),
     Operation("erf", torch.erf, ("d * 1.1283791670955126 * exp(-square(a))",), r"\operatorname{{erf}}({a})"),
     Operation("sign", torch.sign, ("0 * d",), r"\operatorname{{sign}}({a})"),
-    Operation("step", lambda a: torch.relu(torch.sign(a)), ("0 * d",), r"\mathbb{{1}}[{a} > 0]"),
+    Operation("step", lambda a: torch.relu(torch.sign(a)), ("0 * d",), r"\mathbb{{1}}[{a} > 0]",
+              bounded=True),
     # Over the units of a vector.
     Operation("sum", lambda a: a.sum(-1, keepdim=True), ("d",), r"\sum {a}", reduces=True, mixes=True),
     Operation("mean", lambda a: a.mean(-1, keepdim=True), ("d / size(a)",),

@@ -7,7 +7,8 @@ which that threshold is out of reach, so the loss here takes logits. And its tex
 where its listing has 16, so both are given.
 
 Every replica has a length of its own, and shorter sequences are padded to the longest. Without the curriculum all
-sequences have length 8 from the first step on.
+sequences have length 8 from the first step on. With `more`, a replica that has passed length 8 stays there for so many
+steps: what has just passed errs now and then on sequences of length 100.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from gatelab.nn.inputs import Features
@@ -41,8 +43,10 @@ class ParityCourse:
 
     epoch: int | None = None
 
-    def __init__(self, seeds: Sequence[int], batch_size: int, shortest: int) -> None:
-        self.batch_size = batch_size
+    def __init__(self, seeds: Sequence[int], batch_size: int, shortest: int, more: int = 0) -> None:
+        self.batch_size, self.more = batch_size, more
+        self.past = torch.zeros(len(seeds), dtype=torch.long)
+        """Steps of each replica since it passed the last length, that step among them."""
         self.streams = Streams(seeds, "bits", len(ODD), batch_size + CHECKED)
         self.go_to(torch.full((len(seeds),), shortest))
 
@@ -62,9 +66,10 @@ class ParityCourse:
         with torch.no_grad():
             loss = mean_binary_cross_entropy(model(check.x, check.lengths), check.target)
         passed = loss < self.threshold
+        self.past = self.past + ((self.past > 0) | (passed & (self.length == LONGEST)))
         if passed.any():
-            self.go_to(self.length + passed)
-        return self.length > LONGEST
+            self.go_to((self.length + passed).clamp(max=LONGEST))
+        return self.past > self.more
 
     def stage(self) -> str:
         low, high = int(self.length.min()), int(self.length.max())
@@ -72,13 +77,15 @@ class ParityCourse:
 
     def keep(self, rows: Tensor) -> None:
         self.streams.keep(rows)
+        self.past = self.past[rows]
         self.go_to(self.length[rows])
 
     def state(self) -> dict[str, Tensor]:
-        return {**self.streams.state(), "length": self.length}
+        return {**self.streams.state(), "length": self.length, "past": self.past}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.streams.restore(state)
+        self.past = state["past"]
         self.go_to(state["length"])
 
     def _sequences(self, numbers: Tensor) -> Batch:
@@ -111,9 +118,11 @@ class ParityOptions(Options):
 
     Attributes:
         curriculum: whether sequences begin with length 2 and grow; else they have length 8.
+        more: steps at length 8 after it was passed.
     """
 
     curriculum: bool = True
+    more: int = Field(default=0, ge=0)
 
 
 def open_parity(options: ParityOptions) -> Problem:
@@ -122,7 +131,7 @@ def open_parity(options: ParityOptions) -> Problem:
     return Problem(
         inputs=Features(1),
         output_size=1,
-        course=lambda seeds, batch_size: ParityCourse(seeds, batch_size, shortest),
+        course=lambda seeds, batch_size: ParityCourse(seeds, batch_size, shortest, options.more),
         loss=mean_binary_cross_entropy,
         score=accuracy_of_bits,
         test=score_test_sequences,

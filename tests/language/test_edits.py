@@ -1,10 +1,13 @@
 """Edits: an ablation is a cell that one could have written."""
 
 import pytest
+import torch
 
 import gatelab as gl
 from gatelab import Cell
 from gatelab.errors import EquationError
+from gatelab.language.edits import HARD, soft_gates
+from gatelab.language.ops import OPERATIONS
 
 LSTM = gl.cell("lstm")
 
@@ -100,6 +103,60 @@ def test_an_edit_gives_the_state_up_that_it_makes_equal():
     assert LSTM.replace("h", "c").states == ("h",)
 
 
+HARDENED = {
+    "all gates": (LSTM.hardened(), {"i": "step(W_i @ x + R_i @ h + b_i)", "f": "step(W_f @ x + R_f @ h + b_f)",
+                                    "o": "step(W_o @ x + R_o @ h + b_o)"}),
+    "those named": (LSTM.hardened("f"), {"f": "step(W_f @ x + R_f @ h + b_f)"}),
+    "one after the other": (LSTM.hardened("f").hardened("o"), {"f": "step(W_f @ x + R_f @ h + b_f)",
+                                                               "o": "step(W_o @ x + R_o @ h + b_o)"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HARDENED)
+def test_hard_gates_change_their_lines_only(what):
+    edited, changed = HARDENED[what]
+    before = dict(line.split(" = ", 1) for line in LSTM.equations.splitlines())
+    after = dict(line.split(" = ", 1) for line in edited.equations.splitlines())
+    assert after == before | changed
+    assert edited.parameter_names == LSTM.parameter_names
+    assert (edited.states, edited.init) == (LSTM.states, LSTM.init)
+
+
+BOUNDED = {
+    "sigmoid(b_g)": ("step(b_g)", [0.0, 0.0, 1.0]),
+    "hard_sigmoid(b_g)": ("step(b_g)", [0.0, 0.0, 1.0]),
+    "1 - sigmoid(b_g)": ("1 - step(b_g)", [1.0, 1.0, 0.0]),
+    "softmax(b_g)": ("1 - sign(max(b_g) - b_g)", [0.0, 0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("soft", BOUNDED)
+def test_every_soft_operation_has_a_hard_one(soft):
+    hard, values = BOUNDED[soft]
+    cell = Cell(f"g = {soft}\nh = g").hardened()
+    assert cell.lines[0] == Cell(f"g = {hard}\nh = g").lines[0]
+    layer = gl.Recurrent(cell, 1, 3)
+    with torch.no_grad():
+        layer.b_g_l0.copy_(torch.tensor([-2.0, 0.0, 0.1]))
+        output, _ = layer(torch.zeros(1, 1, 1))
+    assert output.flatten().tolist() == values
+
+
+def test_a_gate_that_follows_another_stays():
+    assert "i = 1 - f" in LSTM.tie("i", "1 - f").hardened().equations
+
+
+def test_every_gate_of_the_catalogue_can_be_hard():
+    bounded = {name for name, row in OPERATIONS.items() if row.bounded} - {"step"}
+    assert bounded == HARD.keys()
+    for name in gl.cells():
+        cell = gl.cell(name)
+        if cell.gates:
+            edited = cell.hardened()
+            assert set(edited.parameter_names) == set(cell.parameter_names)
+            assert not soft_gates(edited.lines)
+
+
 BAD = {
     "no such gate": (lambda: LSTM.without("g"), "There is no 'g'"),
     "not a gate": (lambda: LSTM.without("z"), "not a gate"),
@@ -113,6 +170,10 @@ BAD = {
     "rename to no name": (lambda: LSTM.rename("i", "a b"), "not an equation"),
     "no memory": (lambda: gl.cell("elman").with_peepholes(), "no 'c' to look at"),
     "no gates": (lambda: Cell("c = tanh(W @ x) + c\nh = c").with_peepholes(), "no gate"),
+    "harden what is not": (lambda: LSTM.hardened("i", "g"), "no line 'g'"),
+    "harden what is no gate": (lambda: LSTM.hardened("z"), "not a gate.*\n.*: i, f, o"),
+    "harden what follows": (lambda: LSTM.tie("i", "1 - f").hardened("i"), "follows others: i = 1 - f"),
+    "harden without gates": (lambda: gl.cell("elman").hardened(), "no soft gate"),
     "nothing to take off": (lambda: LSTM.linear("c"), "no outermost function"),
 }
 

@@ -63,7 +63,19 @@ def test_who_knows_is_through_in_seven_steps():
     for step in range(1, 8):
         reached = course.finished(step, course.batch(), knows)
         stages.append((course.stage(), bool(reached)))
-    assert stages == [(f"length {k}", k == 9) for k in range(3, 10)]
+    assert stages == [(f"length {min(k, 8)}", k == 9) for k in range(3, 10)]
+
+
+def test_more_steps_at_the_last_length():
+    course = parity.ParityCourse([0], 64, 2, more=3)
+    done = [bool(course.finished(step, course.batch(), knows)) for step in range(1, 11)]
+    assert done == [False] * 9 + [True] and course.stage() == "length 8"
+    again = parity.ParityCourse([0], 64, 2, more=3)
+    for step in range(1, 9):
+        again.finished(step, again.batch(), knows)
+    resumed = parity.ParityCourse([0], 64, 2, more=3)
+    resumed.restore(again.state())
+    assert [bool(resumed.finished(step, resumed.batch(), knows)) for step in (9, 10)] == [False, True]
 
 
 def test_who_knows_nothing_stays():
