@@ -17,6 +17,7 @@ from gatelab.bench.losses import Loss
 from gatelab.bench.machine import Machine, this_machine, use_cores
 from gatelab.bench.memory import measure_memory
 from gatelab.bench.peak import Peak, measure_peak
+from gatelab.bench.probes import measure_probes
 from gatelab.bench.replicas import measure_replicas
 from gatelab.bench.sizes import Size
 from gatelab.bench.steps import StepReport, measure_steps
@@ -29,6 +30,7 @@ MORE: dict[str, Callable[[Conditions, Watch], Findings]] = {
     "memory": measure_memory,
     "first-calls": measure_first_calls,
     "streaming": measure_streaming,
+    "probes": measure_probes,
 }
 """Further questions, a table each."""
 
