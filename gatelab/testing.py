@@ -27,6 +27,7 @@ from gatelab.language.lookup import find_cell
 from gatelab.language.ops import Operation, apply
 from gatelab.language.parse import parse_expression
 from gatelab.nn.recurrent import Recurrent
+from gatelab.probes.probe import probe
 
 TOLERANCE: dict[torch.dtype, float] = {torch.float64: 1e-10, torch.float32: 2e-5}
 """The error budget, relative to the largest entry of a tensor, for sequences of up to 16 steps.
@@ -302,6 +303,34 @@ def check_resets(subject: Subject) -> float:
     return compare(subject, "the parts", {"output": found}, {"output": expected})
 
 
+def check_watched(subject: Subject) -> float:
+    """Every name of the equations under a probe has the values and the gradients that eager shows."""
+    sizes = Sizes(T=5, B=4)
+    layer, fitted = subject.layer(sizes)
+    eager, _ = subject.layer(sizes, backend="eager")
+    x, state = subject.inputs(layer, fitted)
+    worst = 0.0
+    for given in ({}, {"lengths": [5, 1, 3, 2]}):
+        found, expected = (_inside(each, x, state, **given) for each in (layer, eager))
+        # A line that nothing reads may be the logarithm of a negative number.
+        fits = {name: torch.isfinite(value) for name, value in expected.items()}
+        ours, theirs = ({name: v.where(fits[name], 0.0) for name, v in each.items()} for each in (found, expected))
+        worst = max(worst, compare(subject, "what eager shows", ours, theirs, where=f"{given}"))
+    return worst
+
+
+def _inside(layer: Recurrent, x: Tensor, state: tuple[Tensor, ...], **given: Any) -> dict[str, Tensor]:
+    """The values of all names, and their gradients of a random loss."""
+    names = [line.name for line in layer.cell.lines]
+    with probe(layer, *names, gradients=True) as record:
+        output, final = layer(x, state, **given)
+        generator = torch.Generator().manual_seed(7)
+        results = (output, *final)
+        sum((v * torch.randn(v.shape, generator=generator, dtype=v.dtype)).sum() for v in results).backward()
+    gradients = {f"gradient of {name}": record.gradient[name] for name in names}
+    return {name: record[name] for name in names} | gradients
+
+
 CHECKS: dict[str, Callable[[Subject], float]] = {
     "printing": check_printing,
     "gradients": check_gradients,
@@ -311,6 +340,7 @@ CHECKS: dict[str, Callable[[Subject], float]] = {
     "ragged": check_ragged,
     "directions": check_directions,
     "resets": check_resets,
+    "watched": check_watched,
 }
 
 
