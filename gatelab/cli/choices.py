@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
+from gatelab.backends.registry import choose
 from gatelab.errors import OptionError
 
 
@@ -35,6 +36,16 @@ def read_pairs(texts: Sequence[str], example: str) -> dict[str, Any]:
                 raise OptionError(f"{key} is given as a value and, in {text!r}, with values inside.\nGive one of them.")
         place[last] = _value(value.strip())
     return found
+
+
+def read_backend(name: str) -> str:
+    """The name of a backend.
+
+    Raises:
+        OptionError: there is none of this name.
+    """
+    choose(name)
+    return name
 
 
 def _value(text: str) -> Any:

@@ -23,6 +23,11 @@ Workers = Annotated[
     typer.Option(min=1, help="So many runs at a time, each in a process of its own; else as the cores allow."),
 ]
 
+Backend = Annotated[
+    str,
+    typer.Option(help="What computes the layers: auto, cpu, eager or torch. Results agree but for rounding."),
+]
+
 
 def use_threads(count: int) -> None:
     """Has torch use so many threads."""

@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
+from gatelab.cli.choices import read_backend
 from gatelab.cli.console import show
-from gatelab.cli.options import Json, Quiet, Threads, Workers, use_threads
+from gatelab.cli.options import Backend, Json, Quiet, Threads, Workers, use_threads
 from gatelab.files import write_atomically
 from gatelab.studies.outcome import Outcome, make_outcome
-from gatelab.studies.plan import make_plan
+from gatelab.studies.plan import Plan, make_plan
 from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.progress import study_bar
+from gatelab.views.search_drawing import draw_search
+from gatelab.views.search_figures import search_figure
 from gatelab.views.search_tables import search_tables
-from gatelab.views.states import state_rows, state_table
 from gatelab.views.tables import TableText, draw_table, study_tables, table_text
+from gatelab.views.trial_states import status_rows, status_tables
 
 
 def command(
@@ -33,6 +37,7 @@ def command(
     part: Annotated[list[str] | None, typer.Option(help="Only this part of the study; may be given again.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    backend: Backend = "auto",
     workers: Workers = None,
     threads: Threads = 1,
     as_json: Json = False,
@@ -42,13 +47,10 @@ def command(
     plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps, parts=part)
     store = Store(out / plan.name)
     if status:
-        if as_json:
-            print(json.dumps(state_rows(plan, store), indent=1))
-        else:
-            show(draw_table(state_table(plan, store)))
+        _show_status(plan, store, as_json)
         return
     with study_bar(len(plan.runs), quiet or as_json) as watch:
-        runs = run_study(plan, store, watch, workers or workers_for(threads))
+        runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
     written = _write(outcome, store.folder, text)
@@ -60,19 +62,28 @@ def command(
     print("Written: " + ", ".join(map(str, written)))
 
 
+def _show_status(plan: Plan, store: Store, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(status_rows(plan, store), indent=1))
+        return
+    for table in status_tables(plan, store):
+        show(draw_table(table))
+
+
 def _tables(outcome: Outcome) -> tuple[TableText, ...]:
     return *study_tables(outcome), *search_tables(outcome)
 
 
 def _write(outcome: Outcome, folder: Path, text: str) -> list[Path]:
-    """The tables, the numbers and a figure for each part but those that are searched; their paths."""
+    """The tables, the numbers and a figure for each part; their paths."""
     tables, numbers = folder / "tables.txt", folder / "study.json"
     write_atomically(tables, table_text(_tables(outcome)).encode())
     write_atomically(numbers, text.encode())
-    figures = [
-        path
-        for part in outcome.notes
-        if outcome.of(part)
-        for path in save_figure(draw_figure(study_figure(outcome, part)), folder / part)
-    ]
+    figures = [path for part in outcome.notes for path in save_figure(_draw(outcome, part), folder / part)]
     return [tables, numbers, *figures]
+
+
+def _draw(outcome: Outcome, part: str) -> Figure:
+    if outcome.of(part):
+        return draw_figure(study_figure(outcome, part))
+    return draw_search(search_figure(outcome, part))

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter
 
-from gatelab.cli.choices import read_pairs
+from gatelab.cli.choices import read_backend, read_pairs
 from gatelab.cli.console import show
-from gatelab.cli.options import Json, Quiet, Threads, use_threads
+from gatelab.cli.options import Backend, Json, Quiet, Threads, use_threads
 from gatelab.errors import OptionError
 from gatelab.studies.spec import DEFAULT_INIT
 from gatelab.tasks import TASKS
@@ -53,6 +53,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; else one under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    backend: Backend = "auto",
     threads: Threads = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -85,7 +86,7 @@ def command(
         choices = _read_choices(further or [], option or []) | given
         own_seeds = tuple(range(seeds or 1)) if seed is None else (seed,)
         settings = make_settings(task, cell, choices.pop("hidden_size", None), own_seeds, **choices)
-    _train(settings, out or Path("runs") / settings.identity, resume, as_json, quiet)
+    _train(settings, out or Path("runs") / settings.identity, resume, read_backend(backend), as_json, quiet)
 
 
 def _read_choices(further: list[str], option: list[str]) -> dict[str, Any]:
@@ -96,10 +97,10 @@ def _read_choices(further: list[str], option: list[str]) -> dict[str, Any]:
     return {**choices, "options": {**choices.get("options", {}), **read_pairs(option, "-o order=permuted")}}
 
 
-def _train(settings: Settings, folder: Path, resume: bool, as_json: bool, quiet: bool) -> None:
+def _train(settings: Settings, folder: Path, resume: bool, backend: str, as_json: bool, quiet: bool) -> None:
     was_there = is_finished(folder)
     with training_bar(f"{settings.task} {settings.cell}", quiet or as_json) as watch:
-        run = fit(settings, folder, resume=resume, watch=watch).run
+        run = fit(settings, folder, resume=resume, watch=watch, backend=backend).run
     if as_json:
         print(TypeAdapter(Run).dump_json(run, indent=1).decode())
         return

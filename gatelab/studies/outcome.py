@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from gatelab.studies.comparisons import Comparison, compare_all, shares
 from gatelab.studies.plan import Plan, PlannedRun
 from gatelab.studies.statistics import Share, Summary, share, summarise
-from gatelab.studies.trials import Searched, make_searched, make_tried
+from gatelab.studies.trials import Searched, diverged_in, make_searched, make_tried, values_of
 from gatelab.studies.verdicts import verdicts
 from gatelab.tasks import find_task
-from gatelab.tasks.base import STEPS, Measure
-from gatelab.training.record import Run, SeedResult
+from gatelab.training.record import Run
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:
     settings, task = planned.settings, find_task(planned.settings.task)
     findings = {}
     for measure in task.measures:
-        values = _values(run, measure)
+        values = values_of(run, measure)
         findings[measure.name] = Finding(
             measure=measure.name,
             values=values,
@@ -175,11 +174,11 @@ def _make_group(plan: Plan, planned: PlannedRun, run: Run) -> Group:
         size=planned.size,
         hidden_size=settings.hidden_size,
         length=settings.length,
-        parameters=planned.parameters,
+        parameters=run.parameters,
         seeds=len(run.results),
         reached=share(sum(result.end == "goal" for result in run.results), len(run.results)),
         solved={result.seed: result.end == "goal" for result in run.results},
-        diverged=_diverged(run),
+        diverged=diverged_in(run),
         findings=findings,
     )
 
@@ -194,7 +193,7 @@ def _search_all(plan: Plan, runs: Mapping[str, Run]) -> Iterator[Searched]:
         search, measure = plan.study.tasks[own[0].part].search, find_task(own[0].settings.task).measures[0]
         assert search is not None
         found = [(planned, runs[planned.settings.identity]) for planned in own]
-        tried = [make_tried(planned, _values(run, measure), _diverged(run)) for planned, run in found]
+        tried = [make_tried(planned, run, measure) for planned, run in found]
         yield make_searched(own[0], search.ranges, measure, tried)
 
 
@@ -242,21 +241,3 @@ def _compare_trials(cells: Sequence[Searched]) -> list[Compared]:
 
 def _where(part: str, size: int | None) -> str:
     return part if size is None else f"{part} with {size} unit{'s' if size > 1 else ''}"
-
-
-def _diverged(run: Run) -> tuple[int, ...]:
-    return tuple(result.seed for result in run.results if result.end == "diverged")
-
-
-def _values(run: Run, measure: Measure) -> dict[int, float]:
-    """A measure of the seeds that it means something for."""
-    found = {
-        result.seed: _value(result, measure.name)
-        for result in run.results
-        if (result.end == "goal" if measure.over == "solved" else result.end != "diverged")
-    }
-    return {seed: value for seed, value in found.items() if value is not None}
-
-
-def _value(result: SeedResult, measure: str) -> float | None:
-    return float(result.steps) if measure == STEPS else result.scores[measure]

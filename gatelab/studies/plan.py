@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.nn.initialise import check_init
 from gatelab.studies.importance import load_optuna
 from gatelab.studies.matching import matched_size
 from gatelab.studies.search import Trial
@@ -33,7 +35,6 @@ class PlannedRun:
         init: what the study calls the start.
         size: the hidden size that the study asks for, or draws; the run has another one if parameters are matched.
         settings: of the run.
-        parameters: how many numbers one of its models learns.
         trial: of the part's search; None where there is none.
     """
 
@@ -42,8 +43,12 @@ class PlannedRun:
     init: str
     size: int
     settings: Settings
-    parameters: int
     trial: Trial | None = None
+
+    @cached_property
+    def parameters(self) -> int:
+        """How many numbers one of its models learns; makes one, for which the data of its task are read."""
+        return count_parameters(self.settings)
 
     @property
     def title(self) -> str:
@@ -83,7 +88,7 @@ def make_plan(
     steps: int | None = None,
     parts: list[str] | None = None,
 ) -> Plan:
-    """The runs of a study, checked before the first of them is made.
+    """The runs of a study. No data are read for it, but where parameters are matched: models are as wide as these ask.
 
     Args:
         study: what is asked for.
@@ -96,7 +101,7 @@ def make_plan(
     Raises:
         OptionError: a part, a cell, a start or another option that there is not, or the same run twice.
         EquationError: a cell's file does not hold a cell.
-        DataError: the data of a task are missing or broken.
+        DataError: parameters are matched, and the data of their task are missing or broken.
     """
     runs, differences = [], {}
     for part in _parts(study, parts):
@@ -147,14 +152,13 @@ class _Choices:
         if self.plan.match is not None and label != self.plan.match:
             wanted = count_parameters(self.settings(size, init, self.plan.match))
             hidden = matched_size(lambda units: count_parameters(self.settings(units, init, label)), wanted, size)
-        settings = self.settings(hidden, init, label)
-        # A model that can't be made raises here, and not hours later.
-        return PlannedRun(self.part, label, init, size, settings, count_parameters(settings), self.trial)
+        return PlannedRun(self.part, label, init, size, self.settings(hidden, init, label), self.trial)
 
     def settings(self, hidden_size: int, init: str, label: str) -> Settings:
-        return make_settings(
+        cell = _find(label, self.folder)
+        settings = make_settings(
             self.study.task_of(self.part),
-            _find(label, self.folder),
+            cell,
             hidden_size,
             self.seeds,
             **{
@@ -163,6 +167,8 @@ class _Choices:
                 **self.choices,
             },
         )
+        check_init(settings.init, cell)  # Here, so that a slip is known before any data are read.
+        return settings
 
 
 def _find(label: str, folder: Path) -> Cell:

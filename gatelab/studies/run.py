@@ -23,7 +23,9 @@ BUSY_SECONDS = 1.0
 """Between two looks at runs that are all in the hands of other processes."""
 
 
-def run_study(plan: Plan, store: Store, watch: Watch | None = None, workers: int = 1) -> dict[str, Run]:
+def run_study(
+    plan: Plan, store: Store, watch: Watch | None = None, workers: int = 1, backend: str = "auto"
+) -> dict[str, Run]:
     """All runs of a plan, by identity. Those in the store are read; the others are made and stored.
 
     A study that is killed goes on where it was: finished runs stay, and those in hand go on from their checkpoints.
@@ -35,15 +37,20 @@ def run_study(plan: Plan, store: Store, watch: Watch | None = None, workers: int
         watch: told of the progress.
         workers: how many runs are made at a time, each in a process of its own; 1 makes them in this one. The
             results are the same.
+        backend: of the layers, by name; how a run is computed does not make it another one.
 
     Raises:
+        OptionError: the model of a missing run can't be made.
+        DataError: its data are missing or broken.
         StoreError: a stored run is broken.
         GatelabError: some runs failed, or a worker was killed; the others are stored.
     """
     runs = store.finished(plan)
     failed: list[Made] = []
     missing = [planned for planned in plan.runs if planned.settings.identity not in runs]
-    todo = [Job(planned, store.place(planned.settings)) for planned in sorted(missing, key=_work_of, reverse=True)]
+    # To tell how long they take, a model of each is made: one that can't be raises here, and not hours later.
+    longest_first = sorted(missing, key=_work_of, reverse=True)
+    todo = [Job(planned, store.place(planned.settings), backend) for planned in longest_first]
 
     def tell(planned: PlannedRun, progress: Progress | None) -> None:
         if watch is not None:

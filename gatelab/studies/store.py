@@ -25,11 +25,13 @@ class State:
         planned: which.
         stands: whether it is finished, was stopped before its end, has not begun, or can't be read.
         step: the steps in the checkpoint of one that was stopped.
+        run: the record of one that is finished.
     """
 
     planned: PlannedRun
     stands: Literal["finished", "stopped", "missing", "broken"]
     step: int = 0
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class Store:
         place = self.place(planned.settings)
         try:
             if is_finished(place):
-                self._read(planned.settings)
-                return State(planned, "finished")
+                return State(planned, "finished", run=self._read(planned.settings))
             if (place / CHECKPOINT).exists():
                 return State(planned, "stopped", int(read_tensors(place / CHECKPOINT).facts["taken"]))
         except (StoreError, KeyError, ValueError):

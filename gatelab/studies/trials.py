@@ -11,7 +11,8 @@ from gatelab.studies.importance import importance
 from gatelab.studies.plan import PlannedRun
 from gatelab.studies.search import Drawn, Range
 from gatelab.studies.statistics import Summary, summarise
-from gatelab.tasks.base import Measure
+from gatelab.tasks.base import STEPS, Measure
+from gatelab.training.record import Run, SeedResult
 
 QUARTILES = (25, 75)
 
@@ -54,7 +55,7 @@ class Searched:
         length: how long training could take, in words.
         seeds: of each trial.
         measure: what the score is, the task's first measure.
-        ranges: of the searched settings, in words.
+        ranges: of the searched settings.
         trials: by number.
         best: the one with the best score; None if none has any.
         summary: of the scores; None if there are none.
@@ -71,7 +72,7 @@ class Searched:
     length: str
     seeds: int
     measure: str
-    ranges: Mapping[str, str]
+    ranges: Mapping[str, Range]
     trials: tuple[Tried, ...]
     best: Tried | None
     summary: Summary | None
@@ -84,17 +85,38 @@ class Searched:
         return {tried.number: tried.score for tried in self.trials if tried.score is not None}
 
 
-def make_tried(planned: PlannedRun, values: Mapping[int, float], diverged: tuple[int, ...]) -> Tried:
-    """The record of one trial's run; `values` are of the measure, by seed."""
+def values_of(run: Run, measure: Measure) -> dict[int, float]:
+    """A measure of the seeds that it means something for, by seed."""
+    found = {
+        result.seed: _value(result, measure.name)
+        for result in run.results
+        if (result.end == "goal" if measure.over == "solved" else result.end != "diverged")
+    }
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def score_of(values: Mapping[int, float]) -> float | None:
+    """The score of a trial, the median of its seeds' values; None if there are none."""
+    return float(np.median(list(values.values()))) if values else None
+
+
+def diverged_in(run: Run) -> tuple[int, ...]:
+    """The seeds whose loss was not finite."""
+    return tuple(result.seed for result in run.results if result.end == "diverged")
+
+
+def make_tried(planned: PlannedRun, run: Run, measure: Measure) -> Tried:
+    """The record of one trial, finished as `run`."""
     assert planned.trial is not None
+    values = values_of(run, measure)
     return Tried(
         number=planned.trial.number,
         drawn=planned.trial.drawn,
         hidden_size=planned.settings.hidden_size,
-        parameters=planned.parameters,
+        parameters=run.parameters,
         values=values,
-        score=float(np.median(list(values.values()))) if values else None,
-        diverged=diverged,
+        score=score_of(values),
+        diverged=diverged_in(run),
         run=planned.settings.identity,
     )
 
@@ -122,13 +144,17 @@ def make_searched(
         length=first.settings.length,
         seeds=len(first.settings.seeds),
         measure=measure.name,
-        ranges={name: str(of) for name, of in ranges.items()},
+        ranges=dict(ranges),
         trials=tuple(trials),
         best=choose(scored, key=lambda pair: pair[1])[0] if scored else None,
         summary=summarise(scores, measure.best),
         quartiles=_quartiles(scores) if scores else None,
         importance=importance(ranges, [tried.drawn for tried, _ in scored], scores),
     )
+
+
+def _value(result: SeedResult, measure: str) -> float | None:
+    return float(result.steps) if measure == STEPS else result.scores[measure]
 
 
 def _quartiles(scores: Sequence[float]) -> tuple[float, float]:

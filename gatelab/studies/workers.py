@@ -35,10 +35,11 @@ Tell = Callable[[PlannedRun, Progress | None], None]
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be made, and the folder that it goes to."""
+    """A run to be made, the folder that it goes to, and the backend that computes it."""
 
     planned: PlannedRun
     folder: Path
+    backend: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def make_runs(jobs: Sequence[Job], workers: int, tell: Tell) -> Iterator[Made]:
 def _make(job: Job, tell: Callable[[Progress | None], None]) -> Made:
     tell(None)
     try:
-        return Made(job, fit(job.planned.settings, job.folder, watch=tell).run)
+        return Made(job, fit(job.planned.settings, job.folder, watch=tell, backend=job.backend).run)
     except BusyError:
         return Made(job)
     except GatelabError as error:

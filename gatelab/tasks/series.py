@@ -38,6 +38,7 @@ from gatelab.errors import DataError, OptionError
 from gatelab.nn.inputs import Features
 from gatelab.tasks.base import Batch, Measure, Model, Problem, Task, Validation
 from gatelab.tasks.courses import Epochs
+from gatelab.tasks.seasons import find_season
 from gatelab.tasks.series_options import KNOWN, SeriesOptions
 
 TEST_BATCH = 1000
@@ -101,6 +102,7 @@ def open_series(options: SeriesOptions) -> Problem:
     """The problem with these options."""
     series, quantiles = prepare(options), options.quantiles
     train, valid, test = series.parts
+    season, why = _season(series, options)
 
     def gather(numbers: Tensor) -> Batch:
         x, y = _shown(train.x[numbers], train.y[numbers], series.target, options.relative)
@@ -123,8 +125,8 @@ def open_series(options: SeriesOptions) -> Problem:
         score=lambda answers, asked: mae(_point(answers, quantiles), asked),
         test=scores,
         validation=Validation("MSE" if quantiles is None else "pinball loss", "lowest", validate),
-        baselines=_baselines(series, options),
-        facts=_facts(series, options),
+        baselines=_baselines(series, options, season),
+        facts=(*_facts(series, options), *why),
         keeps={
             "kind": "forecast",
             "columns": list(series.names),
@@ -169,21 +171,35 @@ def _scores(answers: Tensor, asked: Tensor, quantiles: tuple[float, ...] | None)
     return found
 
 
-def _baselines(series: Series, options: SeriesOptions) -> dict[str, dict[str, float]]:
+def _season(series: Series, options: SeriesOptions) -> tuple[int, tuple[str, ...]]:
+    """The steps of the season, 1 for none, and where they are from, in sentences."""
+    if options.season is not None:
+        return options.season, (f"Seasonal naive: as {options.season} steps before.",) if options.season > 1 else ()
+    train = series.rows[0]
+    found = find_season(series.values[train.start : train.stop, series.target].numpy())
+    if found is None:
+        return 1, ("No season shows in the training part, so there is no seasonal naive forecast; season= gives one.",)
+    return found.steps, (
+        f"Seasonal naive: as {found.steps} steps before, the season that the training part shows: "
+        f"its {found.of} have an autocorrelation of {found.correlation:.2f} there.",
+    )
+
+
+def _baselines(series: Series, options: SeriesOptions, season: int) -> dict[str, dict[str, float]]:
     """Errors of forecasts that learn nothing, on the test windows."""
     test = series.parts[-1]
     plain = {"naive": naive(test.x, options.ahead, series.target)}
-    if options.season > 1:
-        plain["seasonal naive"] = _seasonal(series, options)
+    if season > 1:
+        plain["seasonal naive"] = _seasonal(series, options, season)
     return {
         name: {measure: value.item() for measure, value in _scores(forecast, test.y, None).items()}
         for name, forecast in plain.items()
     }
 
 
-def _seasonal(series: Series, options: SeriesOptions) -> Tensor:
+def _seasonal(series: Series, options: SeriesOptions, season: int) -> Tensor:
     """The forecast that all comes as a season ago, (W, ahead); it may look further back than a window reaches."""
-    season, rows = options.season, series.rows[-1]
+    rows = series.rows[-1]
     if season > rows.start:
         raise OptionError(
             f"A season of {season} steps does not fit before the test part, which begins at {rows.start}.\n"

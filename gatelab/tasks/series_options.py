@@ -48,7 +48,8 @@ class SeriesOptions(Options):
             ETTh1 six more columns made forecasts of the seventh worse (MSE 0.035 and not 0.027).
         past: steps that a forecast sees.
         ahead: steps that it is asked.
-        season: steps after which the series repeats, for the seasonal naive forecast; 1 for none.
+        season: steps after which the series repeats, for the seasonal naive forecast; 1 for none, None to look for
+            it in the training part.
         quantiles: to forecast, in ascending order; None for a point. With them the forecast to be scored is the
             median, and 0.5 must be among them.
         shares: of the training, validation and test part, in the order of time; "customary" for those of ETT's
@@ -62,7 +63,7 @@ class SeriesOptions(Options):
     columns: tuple[str, ...] | None = None
     past: Count = 96
     ahead: Count = 24
-    season: Count = 1
+    season: Count | None = None
     quantiles: tuple[Quantile, ...] | None = None
     shares: tuple[float, float, float] | str = (0.7, 0.1, 0.2)
     relative: bool = True

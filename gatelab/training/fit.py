@@ -48,6 +48,7 @@ def fit(
     resume: bool = True,
     watch: Callable[[Progress], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    backend: str = "auto",
 ) -> Fitted:
     """Trains all seeds to their ends.
 
@@ -57,16 +58,19 @@ def fit(
         resume: whether to go on from a checkpoint in the folder; if not, its being there is an error.
         watch: called with the progress every few steps.
         checkpoint_seconds: how often to save.
+        backend: of the layers, by name. All agree but for rounding, so it is no part of what the run is; the record
+            of a run that is trained notes it, and after a resume that of the last part.
 
     Raises:
         BusyError: another process makes this run.
         StoreError: the folder holds something else, or a file can't be read or written.
+        OptionError: a setting or the backend can't be, or not together.
     """
     if folder is None:
-        return _train(Training(settings), 0.0, None, watch, checkpoint_seconds)
+        return _train(Training(settings, backend), 0.0, None, watch, checkpoint_seconds)
     if is_finished(folder):
         return _read_finished(folder, settings)
-    fresh = Training(settings)  # First, so that settings that can't be leave no folder.
+    fresh = Training(settings, backend)  # First, so that settings that can't be leave no folder.
     _prepare(folder)
     with claim(folder):
         if is_finished(folder):  # By another process, just now.
@@ -97,7 +101,7 @@ def _train(
         settings=settings,
         results=training.results(),
         seconds=seconds,
-        versions=current_versions(),
+        versions={**current_versions(), "backend": training.backend},
         parameters=sum(weights[0].numel() for weights in training.kept.values()),
         baselines=problem.baselines,
         facts=problem.facts,
@@ -119,7 +123,7 @@ def _begin(fresh: Training, folder: Path, resume: bool) -> tuple[Training, float
     checkpoint = read_tensors(path)
     _refuse_others(folder, checkpoint.facts.get("of"), settings)
     try:
-        return Training.restore(settings, checkpoint), float(checkpoint.facts["seconds"])
+        return Training.restore(settings, checkpoint, fresh.backend), float(checkpoint.facts["seconds"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise StoreError(f"{path} is broken ({error}).\nDelete {folder}; the run then starts anew.") from None
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from gatelab.errors import OptionError
 from gatelab.files import Checkpoint
+from gatelab.nn.models import SequenceModel
 from gatelab.nn.state import make_state
 from gatelab.tasks import open_problem
 from gatelab.tasks.streams import generators_at, generators_for, states_of
@@ -76,8 +77,9 @@ class Seen:
 class Training:
     """A run in the making. Between two steps, `checkpoint` holds all of it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, backend: str = "auto") -> None:
         self.settings = settings
+        self.backend = backend
         self.problem = open_problem(settings.task, settings.options)
         if self.problem.stateful and settings.bidirectional:
             raise OptionError(
@@ -140,7 +142,7 @@ class Training:
 
     def results(self) -> tuple[SeedResult, ...]:
         """What became of each seed, with the task's test of the weights that were kept."""
-        model = load_replicas(self.settings, self.kept).eval()
+        model = self._load(self.kept).eval()
         with torch.no_grad():
             scores = self.problem.test(model)
         each = zip(self.settings.seeds, self.histories, strict=True)
@@ -171,7 +173,7 @@ class Training:
         return Checkpoint(tensors, facts)
 
     @classmethod
-    def restore(cls, settings: Settings, checkpoint: Checkpoint) -> Training:
+    def restore(cls, settings: Settings, checkpoint: Checkpoint, backend: str = "auto") -> Training:
         """The training as it was when the checkpoint was taken."""
         groups: dict[str, dict[str, Tensor]] = {
             group: {} for group in ("kept", "weights", "optimizer", "course", "chosen", "noise", "carried")
@@ -179,7 +181,7 @@ class Training:
         for name, tensor in checkpoint.tensors.items():
             group, _, own = name.partition(":")
             groups[group][own] = tensor
-        training, facts = cls(settings), checkpoint.facts
+        training, facts = cls(settings, backend), checkpoint.facts
         training.taken = facts["taken"]
         training.learning = torch.tensor(facts["learning"], dtype=torch.long)
         training.histories = [History.of(own) for own in facts["histories"]]
@@ -209,7 +211,7 @@ class Training:
 
     def _learn_from(self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor]) -> None:
         settings = self.settings
-        self.model = load_replicas(settings, weights)
+        self.model = self._load(weights)
         self.model.draw_from(self.generators if settings.is_noisy else None)
         self.flat = Flat(self.model)
         self.optimizer = make_optimizer(
@@ -220,6 +222,11 @@ class Training:
             settings.optimizer_options,
         )
         restore_optimizer(self.optimizer, self.flat, optimizer)
+
+    def _load(self, weights: Mapping[str, Tensor]) -> SequenceModel:
+        model = load_replicas(self.settings, weights)
+        model.recurrent.backend = self.backend
+        return model
 
     def _clip(self) -> None:
         if self.settings.clip_value is not None:

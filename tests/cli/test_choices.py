@@ -2,7 +2,7 @@
 
 import pytest
 
-from gatelab.cli.choices import read_pairs
+from gatelab.cli.choices import read_backend, read_pairs
 from gatelab.errors import OptionError
 
 EXAMPLE = "--set dropout=0.5"
@@ -48,3 +48,13 @@ def test_what_is_no_pair_is_shown_how(text):
 def test_a_value_can_not_have_values_inside():
     with pytest.raises(OptionError, match=r"zoneout is given as a value(.|\n)*Give one of them"):
         read_pairs(["zoneout=0.1", "zoneout.c=0.2"], EXAMPLE)
+
+
+@pytest.mark.parametrize("name", ["auto", "cpu", "eager", "torch"])
+def test_a_backend_is_known_by_its_name(name):
+    assert read_backend(name) == name
+
+
+def test_a_slip_in_a_backend_is_named():
+    with pytest.raises(OptionError, match=r"no backend 'eagre'\.\nDid you mean 'eager'"):
+        read_backend("eagre")

@@ -8,6 +8,7 @@ from gatelab.studies.outcome import make_outcome
 from gatelab.studies.plan import make_plan
 from gatelab.studies.spec import read_study
 from gatelab.training.record import Run, SeedResult
+from gatelab.training.replicas import count_parameters
 
 TEXT = """
 name = "small"
@@ -43,7 +44,7 @@ def groups():
             )
             for seed, end in enumerate(ends)
         )
-        return Run(settings, results, 1.0, {})
+        return Run(settings, results, 1.0, {}, count_parameters(settings))
 
     scores = {"digits": ["accuracy"], "parity": ["accuracy at 16", "accuracy at 100"]}
     runs = {run.settings.identity: run_of(run.settings, scores[run.settings.task]) for run in plan.runs}

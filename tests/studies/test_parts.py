@@ -89,7 +89,7 @@ def test_each_part_has_its_own_cells_settings_and_options(study):
     assert (plain.options, chosen.options, parity.options) == (
         {"validation": 0.0},
         {"validation": 0.1},
-        {"curriculum": False},
+        {"curriculum": False, "more": 0},
     )
     assert (chosen.init, chosen.batch_size, chosen.output_dropout, chosen.validate_every) == ("orthogonal", 20, 0.1, 2)
     assert (plain.init, plain.batch_size, plain.output_dropout) == (None, 100, 0.0)

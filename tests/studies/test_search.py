@@ -269,7 +269,8 @@ def test_a_search_from_the_command_line_grows(tmp_path, monkeypatch, capfd):
     assert gatelab("study", "drawn.toml", "--status").rstrip().endswith("4 finished, 2 missing.")
     out = gatelab("study", "drawn.toml", "--workers", "1")
     assert {path: path.stat().st_mtime_ns for path in made} == made
-    assert {path.name for path in Path("runs/drawn").iterdir()} == {"runs", "tables.txt", "study.json"}
+    written = {path.name for path in Path("runs/drawn").iterdir()}
+    assert written == {"runs", "tables.txt", "study.json", "digits.png", "digits.svg"}
     found = json.loads(Path("runs/drawn/study.json").read_text())
     assert [len(cell["trials"]) for cell in found["searched"]] == [3, 3]
     for cell in found["searched"]:

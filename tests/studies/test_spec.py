@@ -6,7 +6,9 @@ import pytest
 
 from gatelab.errors import EquationError, GatelabError, OptionError, TaskError
 from gatelab.studies.plan import make_plan
+from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets, read_study
+from gatelab.studies.store import Store
 
 SMALL = """
 name = "small"
@@ -167,7 +169,8 @@ values = {{ {cell} = 1 }}
 )
 def test_what_cannot_be_trained_is_known_before_anything_is(tmp_path, replaced, error, words):
     with pytest.raises(error, match=words):
-        make_plan(small(**replaced), tmp_path)
+        run_study(make_plan(small(**replaced), tmp_path), Store(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cell_file_with_a_slip(tmp_path):

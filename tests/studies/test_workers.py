@@ -79,7 +79,7 @@ def test_a_run_that_fails_does_not_keep_the_others(tmp_path, count):
 
 
 def test_what_no_one_expects_is_named_with_its_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "fit", lambda settings, folder, watch: 1 / 0)
+    monkeypatch.setattr(workers, "fit", lambda settings, folder, **options: 1 / 0)
     with pytest.raises(GatelabError, match=r"(?s)3 runs failed.*parity o 1: ZeroDivisionError: division by zero"):
         run_study(plan_of(20), Store(tmp_path))
 

@@ -101,6 +101,25 @@ def test_baselines_by_hand(make):
     assert make(season=1).baselines.keys() == {"naive"}
 
 
+def test_a_season_that_is_not_given_is_looked_for_in_the_training_part(make, path):
+    found, given = make(season=None), make(season=8)
+    assert found.baselines == given.baselines
+    assert found.facts[-1].startswith("Seasonal naive: as 8 steps before, the season that the training part shows")
+    assert given.facts[-1] == "Seasonal naive: as 8 steps before."
+    assert open_problem("series", {"data": str(path), "past": 12, "ahead": 4}).baselines == given.baselines
+    # The test part may not say what the season is.
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:241] + [f"{row},x,1,{row % 5}" for row in range(60)]))
+    assert make(season=None).facts[-1] == found.facts[-1]
+
+
+def test_without_a_season_there_is_no_seasonal_forecast_and_it_is_said(make):
+    problem = make(season=None, target="row")
+    assert problem.baselines.keys() == {"naive"}
+    assert problem.facts[-1].startswith("No season shows in the training part")
+    assert "easonal" not in " ".join(make(season=1).facts)
+
+
 def test_a_season_may_be_longer_than_the_past(make):
     short, long = make(past=5, season=40), make(past=40, season=40)
     assert short.baselines["seasonal naive"] == pytest.approx(long.baselines["seasonal naive"])
