@@ -55,8 +55,9 @@ class Column:
 
 
 def study_tables(found: Outcome) -> tuple[TableText, ...]:
-    """One table a part; those of parts that are searched are in `search_tables`."""
-    return tuple(_part_table(found, part) for part in found.notes if found.of(part))
+    """A table a part, and one of intervals where it has no room for them; those of searched parts: `search_tables`."""
+    tables = [(_part_table(found, part), _interval_table(found, part)) for part in found.notes if found.of(part)]
+    return tuple(table for pair in tables for table in pair if table is not None)
 
 
 def draw_table(table: TableText) -> RenderableType:
@@ -95,20 +96,43 @@ def _part_table(found: Outcome, part: str) -> TableText:
     groups = list(found.of(part))
     task = find_task(groups[0].task)
     columns = _columns(task, groups)
-    sizes = list(dict.fromkeys((group.size, group.init) for group in groups))
-    sections = tuple(
-        tuple(tuple(column.text(group) for column in columns) for group in groups if (group.size, group.init) == size)
-        for size in sizes
-    )
     return TableText(
         title=f"{found.name}: {part}",
         headings=tuple(column.heading for column in columns),
-        sections=sections + _baseline_rows(found, part, task, columns),
+        sections=_sections(groups, columns) + _baseline_rows(found, part, task, columns),
         caption=_caption(found, part, task, groups),
     )
 
 
-def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
+def _interval_table(found: Outcome, part: str) -> TableText | None:
+    """The medians of a part with their intervals, as far as its table does not have them; None if it has all."""
+    groups = list(found.of(part))
+    task = find_task(groups[0].task)
+    measures = [measure for measure in task.measures if not _has_interval(measure) and measure.over == "solved"]
+    known = any(_median_interval(group, measure) is not None for group in groups for measure in measures)
+    if not known:
+        return None
+    columns = _names_of(groups)
+    columns += [_measure_column(measure, statistic) for measure in measures for statistic in ("median", "interval")]
+    return TableText(
+        title=f"{found.name}: {part}, intervals of the medians",
+        headings=tuple(column.heading for column in columns),
+        sections=_sections(groups, columns),
+        caption=("Over the solved seeds.", *_interval_sentences(groups, measures)),
+    )
+
+
+def _sections(groups: list[outcome.Group], columns: list[Column]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """A section a size and start, a row a cell."""
+    sizes = list(dict.fromkeys((group.size, group.init) for group in groups))
+    return tuple(
+        tuple(tuple(column.text(group) for column in columns) for group in groups if (group.size, group.init) == size)
+        for size in sizes
+    )
+
+
+def _names_of(groups: list[outcome.Group]) -> list[Column]:
+    """What tells the rows apart."""
     columns = [
         Column("size", lambda group: str(group.hidden_size)),
         Column("cell", lambda group: group.cell),
@@ -117,6 +141,11 @@ def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
         columns.append(Column("parameters", lambda group: f"{group.parameters:,}"))
     if len({group.init for group in groups}) > 1:
         columns.append(Column("start", lambda group: group.init))
+    return columns
+
+
+def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
+    columns = _names_of(groups)
     if task.goal:
         columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
     for measure in task.measures:
@@ -180,7 +209,7 @@ def _as_printed(value: float | None) -> str:
 
 
 def _range(interval: Interval | None, digits: int) -> str:
-    return NOTHING if interval is None else f"{interval.low:.{digits}f}-{interval.high:.{digits}f}"
+    return NOTHING if interval is None else f"{interval.low:,.{digits}f}-{interval.high:,.{digits}f}"
 
 
 def _early(group: outcome.Group) -> str:
@@ -206,7 +235,7 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
         sentences.append(f"95 %: the interval of {method} for the share of all seeds, in percent.")
     elif task.goal:
         sentences.append(f"Early: seeds that stopped because {task.goal}.")
-    sentences += _interval_sentences(groups)
+    sentences += _interval_sentences(groups, list(filter(_has_interval, task.measures)))
     if sources := found.sources.get(part):
         sentences.append(f"Report: {'; '.join(sources)}.")
     lost = [f"{group.cell} with {group.hidden_size} units, seeds {list(group.diverged)}"
@@ -217,17 +246,20 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
     return (*sentences, *found.facts[part], *found.notes[part], *verdicts)
 
 
-def _interval_sentences(groups: list[outcome.Group]) -> list[str]:
-    """How the shown intervals were made, from the intervals themselves."""
-    shown = [
-        finding.summary.median_interval
-        for group in groups
-        for measure in find_task(group.task).measures
-        if "interval" in STATISTICS_SHOWN[measure.name == STEPS, measure.over]
-        and (finding := group.findings[measure.name]).summary is not None
-        and finding.summary.median_interval is not None
-    ]
-    kinds = dict.fromkeys((interval.method, interval.confidence) for interval in shown)
+def _has_interval(measure: Measure) -> bool:
+    """Whether the table of a part shows that of the median."""
+    return "interval" in STATISTICS_SHOWN[measure.name == STEPS, measure.over]
+
+
+def _median_interval(group: outcome.Group, measure: Measure) -> Interval | None:
+    summary = group.findings[measure.name].summary
+    return None if summary is None else summary.median_interval
+
+
+def _interval_sentences(groups: list[outcome.Group], measures: list[Measure]) -> list[str]:
+    """How the intervals of measures were made, from the intervals themselves."""
+    shown = [_median_interval(group, measure) for group in groups for measure in measures]
+    kinds = dict.fromkeys((interval.method, interval.confidence) for interval in shown if interval is not None)
     return [INTERVALS[method].format(100 * confidence) for method, confidence in kinds]
 
 

@@ -88,7 +88,10 @@ def test_digits_have_the_report_beside_best_median_and_interval():
 
 
 def test_parity_has_the_share_solved_and_steps():
-    (table,) = study_tables(outcome(parity_group("fo", [99.0, 100.0], 47419), parity_group("o", [], None)))
+    table, intervals = study_tables(outcome(parity_group("fo", [99.0, 100.0], 47419), parity_group("o", [], None)))
+    assert intervals.title == "gates: parity, intervals of the medians"
+    assert flat(intervals)[0] == ["3", "fo", "61", "61-61", "99.5", "99.0-100.0", "99.5", "99.0-100.0"]
+    assert flat(intervals)[1][2:] == ["-"] * 6
     assert [" ".join(heading.split()) for heading in table.headings] == [
         *("size", "cell", "solved and 95 %", "steps report", "steps median"),
         *("at 16 best", "at 16 median", "at 100 report", "at 100 best", "at 100 median"),
@@ -184,7 +187,7 @@ def test_written_tables_fit_a_narrow_terminal_and_are_plain():
     text = table_text(tables)
     assert "\x1b" not in text
     rules = [line for line in text.splitlines() if line.startswith("─")]
-    assert len(rules) == 2
+    assert len(rules) == 3
     assert max(map(len, rules)) <= 80
     assert max(map(len, text.splitlines())) <= 100
     assert not [line for line in text.splitlines() if line != line.rstrip()]
