@@ -21,10 +21,12 @@ from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
 from gatelab.views.figures import draw_figure, save_figure, study_figure
+from gatelab.views.page import write_page
 from gatelab.views.progress import study_bar
 from gatelab.views.search_drawing import draw_search
 from gatelab.views.search_figures import search_figure
 from gatelab.views.search_tables import search_tables
+from gatelab.views.study_pages import study_scene
 from gatelab.views.tables import TableText, draw_table, study_tables, table_text
 from gatelab.views.trial_states import status_rows, status_tables
 
@@ -37,6 +39,7 @@ def command(
     part: Annotated[list[str] | None, typer.Option(help="Only this part of the study; may be given again.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    page: Annotated[bool, typer.Option(help="Whether to write a page for each part, some 5 MB.")] = True,
     backend: Backend = "auto",
     workers: Workers = None,
     threads: Threads = 1,
@@ -54,6 +57,8 @@ def command(
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
     written = _write(outcome, store.folder, text)
+    if page:
+        written += _write_pages(plan, store, outcome)
     if as_json:
         print(text)
         return
@@ -81,6 +86,12 @@ def _write(outcome: Outcome, folder: Path, text: str) -> list[Path]:
     write_atomically(numbers, text.encode())
     figures = [path for part in outcome.notes for path in save_figure(_draw(outcome, part), folder / part)]
     return [tables, numbers, *figures]
+
+
+def _write_pages(plan: Plan, store: Store, outcome: Outcome) -> list[Path]:
+    """A page for each part that is not searched."""
+    parts = [part for part in outcome.notes if outcome.of(part)]
+    return [write_page(study_scene(plan, store, outcome, part), store.folder / f"{part}.html") for part in parts]
 
 
 def _draw(outcome: Outcome, part: str) -> Figure:

@@ -56,8 +56,13 @@ class Column:
 
 def study_tables(found: Outcome) -> tuple[TableText, ...]:
     """A table a part, and one of intervals where it has no room for them; those of searched parts: `search_tables`."""
-    tables = [(_part_table(found, part), _interval_table(found, part)) for part in found.notes if found.of(part)]
-    return tuple(table for pair in tables for table in pair if table is not None)
+    return tuple(table for part in found.notes if found.of(part) for table in part_tables(found, part))
+
+
+def part_tables(found: Outcome, part: str) -> tuple[TableText, ...]:
+    """Those of a part that is not searched."""
+    tables = _part_table(found, part), _interval_table(found, part)
+    return tuple(table for table in tables if table is not None)
 
 
 def draw_table(table: TableText) -> RenderableType:
