@@ -9,7 +9,7 @@ checkpoint.safetensors   only until the run is finished
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,12 +97,23 @@ def read_run(folder: Path) -> Run:
     try:
         run = _RUN.validate_json(path.read_bytes())
     except (OSError, ValidationError, GatelabError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        problems = error.errors() if isinstance(error, ValidationError) else []
+        if any(problem["type"] == "extra_forbidden" for problem in problems):
+            raise StoreError(
+                f"{path} holds what this version of gatelab does not know ({_place(problems)}): it is of a newer one.\n"
+                "Update gatelab, or choose another folder."
+            ) from None
+        reason = problems[0]["msg"] if problems else str(error)
         raise StoreError(
             f"{path} is broken ({reason}).\nDelete the folder {folder}; the run is then made again."
         ) from None
     read_weights(folder)
     return run
+
+
+def _place(problems: Sequence[Any]) -> str:
+    """The first key that is not known."""
+    return next(".".join(map(str, problem["loc"])) for problem in problems if problem["type"] == "extra_forbidden")
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

@@ -282,7 +282,8 @@ def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, st
     assert (code, err) == (0, "")
     folder = tmp_path / "runs" / "small"
     files = {path.name for path in folder.iterdir()}
-    assert files == {"runs", "tables.txt", "study.json", "digits.png", "digits.svg", "parity.png", "parity.svg"}
+    each = {f"{part}.{kind}" for part in ("digits", "parity") for kind in ("png", "svg", "html")}
+    assert files == {"runs", "tables.txt", "study.json", *each}
     assert len(list((folder / "runs").iterdir())) == 4
     assert (folder / "tables.txt").read_text().strip() in out
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("run.json")}
@@ -291,7 +292,7 @@ def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, st
 
 
 def test_study_quick_says_what_is_less(gatelab, study, tmp_path):
-    code, out, _ = gatelab("study", study, "--quick", "--workers", "1", "--out", "elsewhere")
+    code, out, _ = gatelab("study", study, "--quick", "--workers", "1", "--out", "elsewhere", "--no-page")
     assert code == 0
     assert "1 seed instead of 2" in out
     assert "at most 4 steps instead of 8" in out
