@@ -30,9 +30,13 @@ COMMANDS = {
     "tasks": Command("gatelab.cli.tasks", "List the tasks, or show what can be chosen of one."),
     "train": Command("gatelab.cli.train", "Train a cell on a task, from one seed or several."),
     "report": Command("gatelab.cli.report", "Show a finished run: its model, its scores, and how it classifies."),
+    "probe": Command(
+        "gatelab.cli.probe", "Look inside a finished run: its gates and states as tables, figures, a page."
+    ),
     "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
     "classify": Command("gatelab.cli.classify", "Classify texts with a trained model."),
     "generate": Command("gatelab.cli.generate", "Write a text, or go on with a series, from a trained model."),
+    "open": Command("gatelab.cli.open", "Open runs in the browser: change the input, watch and hold the gates."),
     "bench": Command(
         "gatelab.cli.bench", "Measure this machine: ours beside nn.LSTM and the peers that are installed."
     ),

@@ -1,0 +1,99 @@
+"""Hands of models that read numbers: windows of a series.
+
+T time, C columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatelab.errors import OptionError
+from gatelab.views.examples import Examples
+from gatelab.views.live.hands import Hand, Typed
+
+LABELLED = 3
+"""Columns of a series that the labels of an example's steps have."""
+
+
+def read_numbers(text: str, columns: int) -> Tensor:
+    """Numbers, (T, C), from text with white space, commas or semicolons between them.
+
+    Raises:
+        OptionError: one of them is no finite number, there are none, or they do not fill the last step.
+    """
+    words = re.findall(r"[^\s,;]+", text)
+    if not words:
+        raise OptionError("There is no number to read.\nWrite them as in 1.5, -2, 3e2.")
+    try:
+        numbers = torch.tensor([float(word) for word in words])
+    except ValueError as error:
+        raise OptionError(f"There is something that is no number ({error}).\nWrite them as in 1.5, -2, 3e2.") from None
+    if not numbers.isfinite().all():
+        raise OptionError("A number is infinite, too large or none at all.\nWrite numbers as in 1.5, -2, 3e2.")
+    if len(numbers) % columns:
+        raise OptionError(f"{len(numbers)} numbers do not fill steps of {columns} columns.\nWrite {columns} a line.")
+    return numbers.view(-1, columns)
+
+
+def write_numbers(values: Tensor) -> str:
+    """Numbers (T, C), a step a line; of one column in one line."""
+    steps = [", ".join(f"{one:.5g}" for one in step) for step in values.tolist()]
+    return (", " if values.shape[1] == 1 else "\n").join(steps)
+
+
+def _numbered(values: Tensor) -> tuple[str, ...]:
+    return tuple(", ".join(f"{one:.3g}" for one in step[:3]) for step in values.tolist())
+
+
+def sine_hand(options: Mapping[str, Any], keeps: Mapping[str, Any]) -> Hand:
+    """Of a model that tells the next value at each step."""
+
+    def read(text: str) -> Typed:
+        values = read_numbers(text, 1)
+        return Typed(Examples(values.unsqueeze(1), "values", (_numbered(values),), None, ("next",), are_classes=False))
+
+    return Hand(
+        surface="points",
+        hint=f"Numbers; the model has learned from {keeps['window']} at a time. Move them, or write or paste others.",
+        read=read,
+        write=lambda examples, place: write_numbers(examples.x[:, place]),
+    )
+
+
+def series_hand(options: Mapping[str, Any], keeps: Mapping[str, Any]) -> Hand:
+    """Of a forecaster: values in their own units, of all columns that it reads."""
+    columns, target = keeps["columns"], keeps["columns"].index(keeps["target"])
+    mean, deviation = (torch.tensor(keeps[name], dtype=torch.float64) for name in ("mean", "deviation"))
+    shares, relative, ahead = keeps["quantiles"], keeps["relative"], range(1, keeps["ahead"] + 1)
+    names = tuple(
+        f"in {step}" if shares is None else f"in {step}, {100 * share:g} %" for step in ahead for share in shares or [1]
+    )
+    middle = 0 if shares is None else list(shares).index(0.5)
+
+    def read(text: str) -> Typed:
+        values = read_numbers(text, len(columns))
+        last = values[-1].double() if relative else mean
+        x = ((values - last) / deviation).float().unsqueeze(1)
+        found = Examples(x, "values", (_numbered(values),), None, names, are_classes=False, traced=middle)
+        return Typed(found, (), deviation[target].item(), last[target].item())
+
+    def write(examples: Examples, place: int) -> str:
+        if len(columns) <= LABELLED:  # Labels have the values themselves, whose level inputs may lack.
+            return (", " if len(columns) == 1 else "\n").join(examples.labels[place])
+        return write_numbers(examples.x[:, place] * deviation + mean)
+
+    return Hand(
+        surface="points",
+        hint=f"{keeps['past']} steps of {', '.join(columns)}. Move the points of {keeps['target']}, or write others.",
+        read=read,
+        write=write,
+        blank=write_numbers(mean.expand(keeps["past"], -1)),
+        columns=len(columns),
+        target=target,
+        ahead=keeps["ahead"],
+    )

@@ -1,0 +1,124 @@
+"""What the page may ask, what it is answered, and what is drawn of that."""
+
+import numpy as np
+import pytest
+
+from gatelab.errors import DataError, OptionError
+from gatelab.training.fit import fit
+from gatelab.training.settings import make_settings
+from gatelab.views.app.asked import read_asked
+from gatelab.views.app.figure import arrange, map_panel, packed
+from gatelab.views.app.room import Room, first_focus, first_shown, gate_keys, keys_of
+from gatelab.views.app.scenery import live_figure
+from gatelab.views.live.exhibits import open_exhibit
+
+
+def run(folder, task, cell, hidden, **choices):
+    """A run that has hardly begun, which is all that these tests need."""
+    fit(make_settings(task, cell, hidden, (0,), steps=2, **choices), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parity(tmp_path_factory):
+    return open_exhibit(run(tmp_path_factory.mktemp("live") / "parity", "parity", "lstm", 3))
+
+
+@pytest.fixture(scope="module")
+def room(parity, tmp_path_factory):
+    digits = run(tmp_path_factory.mktemp("live") / "digits", "digits", "gru", 4, num_layers=2, bidirectional=True)
+    return Room((parity, open_exhibit(digits)))
+
+
+def asked(exhibit, run=0, **more):
+    usual = {"run": run, "written": exhibit.start, "focus": first_focus(exhibit), "shown": first_shown(exhibit)}
+    return read_asked(usual | more)
+
+
+def test_held_and_plain_stand_side_by_side(room):
+    own = room.exhibits[0]
+    seen = room.see(asked(own, holds={"f": "0", "i": "", "o": "1"}, begin=3, end=2, units=[0, 2]))
+    assert (seen.held.values["f"] == 0).all()
+    assert (seen.held.values["o"] == 1).all()
+    assert not np.array_equal(seen.plain.line, seen.held.line)
+    figure = live_figure(seen.scenery)
+    assert [trace["name"] for trace in figure["data"] if trace["type"] == "scatter"] == ["as it is", "held", "", ""]
+    assert figure["layout"]["shapes"][0]["x0"] == 1.5
+    titles = [note["text"] for note in figure["layout"]["annotations"]]
+    assert titles == ["probability of 'odd'", "i", "f", "c", "o", "h", "units of c"]
+    plain, held = room.scores(asked(own, holds={"f": "0"}))
+    assert plain.count == held.count == 256
+
+
+def test_layers_and_directions_have_their_own_maps(room):
+    own = room.exhibits[1]
+    assert len(keys_of(own)) == 4 * len(own.model.recurrent.cell.lines)
+    assert {"r_l0", "z_l1_reverse"} <= set(gate_keys(own))
+    found = room.see(asked(own, run=1, side="difference", holds={"z": "1"}))
+    assert set(keys_of(own)) == set(found.plain.values)
+    assert found.plain.answers.sum(-1) == pytest.approx(np.ones(8))
+    difference = found.scenery.values("z_l0")
+    assert difference == pytest.approx(1 - found.plain.values["z_l0"])
+
+
+def test_numbers_reach_plotly_in_base64():
+    assert packed(np.array([1.0, -2.0])) == {"dtype": "f4", "bdata": "AACAPwAAAMA="}
+    assert packed(np.zeros((2, 3)))["shape"] == "2, 3"
+
+
+def test_labels_are_shown_as_they_are():
+    panel = map_panel("<b>", np.zeros((2, 1)), low=0, high=1, names=["<i>"])
+    layout = arrange([panel], ["<unknown>", "a & b"], None)["layout"]
+    assert layout["xaxis2"]["ticktext"] == ["&lt;unknown&gt;", "a &amp; b"]
+    assert layout["yaxis1"]["ticktext"] == ["&lt;i&gt;"]
+    assert layout["annotations"][0]["text"] == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"run": -1},
+        {"run": "0"},
+        {"run": 0, "written": "0" * 20_001},
+        {"run": 0, "holds": {"f": "2"}},
+        {"run": 0, "side": "inside"},
+        {"run": 0, "shown": ["f"] * 61},
+        {"run": 0, "units": [-1]},
+        {"run": 0, "begin": 1.5},
+        {"run": 0, "path": "/etc/passwd"},
+    ],
+)
+def test_wishes_that_the_page_never_has(given):
+    with pytest.raises(OptionError):
+        read_asked(given)
+
+
+@pytest.mark.parametrize("given", [{"run": 2}, {"shown": ["q"]}, {"focus": "q"}, {"holds": {"c": "1"}}])
+def test_wishes_that_the_room_does_not_have(room, given):
+    with pytest.raises(OptionError):
+        room.see(asked(room.exhibits[0], **given))
+
+
+def test_a_span_beyond_the_input_is_not_searched(room):
+    for span in ({}, {"begin": 6, "end": 8}):
+        with pytest.raises(OptionError, match=r"marked|Mark"):
+            room.likes(asked(room.exhibits[0], **span))
+    assert len(room.likes(asked(room.exhibits[0], begin=7, end=5))) == 8
+    assert live_figure(room.see(asked(room.exhibits[0], begin=9, end=9)).scenery)["layout"]["shapes"] == []
+
+
+def test_a_run_whose_data_are_gone_opens_without_its_test(tmp_path):
+    data = tmp_path / "up.csv"
+    data.write_text("\n".join(["level", *(str(step % 7 + step / 50) for step in range(200))]))
+    options = {"data": str(data), "past": 9, "ahead": 2, "season": 7}
+    run(tmp_path / "run", "series", "f", 3, options=options)
+    assert open_exhibit(tmp_path / "run").start.count(",") == 8
+    data.unlink()
+    exhibit = open_exhibit(tmp_path / "run")
+    assert exhibit.sample is None
+    assert exhibit.start.count(",") == 8
+    room = Room((exhibit,))
+    assert live_figure(room.see(asked(exhibit)).scenery)["data"]
+    for answer in (room.scores, room.likes):
+        with pytest.raises(DataError, match="not at hand"):
+            answer(asked(exhibit, begin=1, end=2))
