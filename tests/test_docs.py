@@ -20,7 +20,9 @@ def blocks(path, kind):
     return [text for opened, text in zip(parts[1::4], parts[2::4], strict=True) if opened == kind]
 
 
-@pytest.mark.parametrize("path", [DOCS / "language.md", DOCS / "forget-gate.md", DOCS / "probes.md", README], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [DOCS / "language.md", DOCS / "forget-gate.md", DOCS / "probes.md", README], ids=lambda path: path.name
+)
 def test_the_programs_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

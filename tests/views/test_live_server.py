@@ -25,7 +25,7 @@ CALLBACK = "/_dash-update-component"
 def room(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     fit(make_settings("parity", "lstm", 3, (0,), steps=2), folder / "parity")
-    fit(make_settings("digits", "elman", 3, (0,), steps=2), folder / "digits")
+    fit(make_settings("digits", "elman", 4, (0,), steps=2), folder / "digits")
     return Room(open_exhibits([folder / "parity", folder / "digits"]))
 
 
@@ -144,6 +144,7 @@ def test_a_run_is_entered_with_its_names_and_examples(room):
     assert wiring.enter(1, hand, "1")[3] == room.exhibits[1].start
     assert "No line of this cell is a gate." in str(wiring.enter(1, None, "")[2])
     assert wiring.units("c", 0) == ([0, 1, 2], [0, 1, 2])
+    assert wiring.units("h", 1) == ([0, 1, 2, 3], [])
 
 
 def test_scores_and_spans_in_words(room):
