@@ -86,7 +86,7 @@ def _answering() -> list[Component]:
             [
                 _field("maps of", dcc.Dropdown(id="shown", multi=True)),
                 _field("lines of", dcc.Dropdown(id="focus", clearable=False)),
-                _field("units", dcc.Dropdown(id="units", multi=True, placeholder=f"at most {MOST_UNITS}")),
+                _field("units", dcc.Dropdown(id="units", multi=True, placeholder=f"choose up to {MOST_UNITS}")),
                 _field("values", dcc.RadioItems(list(SIDES), SIDES[0], id="side", inline=True)),
             ],
             className="row",

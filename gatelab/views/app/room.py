@@ -17,8 +17,8 @@ from gatelab.views.live.hands import Typed
 from gatelab.views.live.likes import Like, find_likes
 from gatelab.views.live.looks import Look, Score, look, score_of
 
-FIRST_MAPS, FIRST_UNITS = 8, 3
-"""Names that have a map to begin with, and units that have a line."""
+FIRST_MAPS, FEW_UNITS = 8, 3
+"""Names that have a map to begin with, and units of which there are so few that all have a line from the start."""
 
 
 @dataclass(frozen=True, eq=False)

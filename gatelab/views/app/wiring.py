@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from gatelab.errors import GatelabError
 from gatelab.views.app import layout, words
 from gatelab.views.app.asked import read_asked
-from gatelab.views.app.room import FIRST_UNITS, Room, first_focus, first_shown
+from gatelab.views.app.room import FEW_UNITS, Room, first_focus, first_shown
 from gatelab.views.app.scenery import live_figure
 from gatelab.views.live.exhibits import Exhibit
 
@@ -109,7 +109,7 @@ class Wiring:
         """The units of a name, and those that have lines to begin with."""
         asked = read_asked({"run": run, "focus": focus})
         options = layout.unit_options(self.room.exhibit(asked.run), asked.focus)
-        return options, options[:FIRST_UNITS]
+        return options, options if len(options) <= FEW_UNITS else []
 
     def draw(
         self,
