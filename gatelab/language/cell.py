@@ -306,7 +306,11 @@ class Cell:
             assert isinstance(given, dict)
             options[key] = {k: v for k, v in given.items() if k in read}
         learned = {p.matrix for line in lines for p in walk(line.expression) if isinstance(p, Product)} | read
-        options["init"] = {k: v for k, v in self.init.items() if not GOOD_NAME.fullmatch(k) or k in learned}
+        options["init"] = {
+            name: scheme
+            for name, scheme in self.init.items()
+            if (not GOOD_NAME.fullmatch(name) or name in learned) and _negated(scheme) in (None, *learned)
+        }
         edited = _rebuild(edits.text_of(lines), options | {"name": name})
         new = set(edited.stored_as) - set(self.stored_as)
         if same_states and new:
@@ -315,6 +319,11 @@ class Cell:
                 "Use cell.replace, which lets you say so, or write the cell anew."
             )
         return edited
+
+
+def _negated(scheme: Init) -> str | None:
+    """The parameter that a scheme is minus of, as in "-b_f"."""
+    return scheme[1:] if isinstance(scheme, str) and scheme.startswith("-") else None
 
 
 def _rebuild(equations: str, options: Mapping[str, object]) -> Cell:

@@ -183,3 +183,9 @@ def test_an_edit_that_makes_no_sense(what):
     edit, said = BAD[what]
     with pytest.raises(EquationError, match=said):
         edit()
+
+
+def test_a_start_that_is_minus_a_parameter_goes_with_it():
+    assert dict(gl.cell("chrono_lstm").replace("f", "1").init) == {}
+    assert dict(gl.cell("chrono_lstm").replace("o", "1").init) == {"b_f": "chrono(784)", "b_i": "-b_f"}
+    gl.Recurrent(gl.cell("chrono_lstm").replace("f", "1"), 2, 3)
