@@ -220,11 +220,12 @@ class Watching:
         """What was seen of each layer and direction goes into the record."""
         values: dict[str, Tensor] = {}
         gradients: dict[str, Callable[[], Tensor | None]] = {}
+        taps = tuple(tap for sight in sights for tap in sight.taps.values())
         for places, sight in zip(self.wanted, sights, strict=True):
             for place in places:
                 values[place.key] = self._kept(read, sight.values[place.name])
                 if place.name in sight.taps:
-                    gradients[place.key] = partial(self._gradient, read, sight.taps[place.name])
+                    gradients[place.key] = partial(self._gradient, read, sight.taps[place.name], taps)
         lengths = None if read.ragged is None else read.ragged.lengths
         self.own.append(Seen(values, gradients, lengths, self.every, read.axes))
         self.record.calls.append(self.own[-1])
@@ -237,8 +238,11 @@ class Watching:
         shown = read.arrange(values)
         return shown if self.units is None else shown[..., self.units.to(shown.device)]
 
-    def _gradient(self, read: Sequences, tap: Tensor) -> Tensor | None:
-        return None if tap.grad is None else self._kept(read, tap.grad)
+    def _gradient(self, read: Sequences, tap: Tensor, taps: Sequence[Tensor]) -> Tensor | None:
+        """What has reached a tap; zeros if it has reached others of the call only, None if there are none yet."""
+        if tap.grad is not None:
+            return self._kept(read, tap.grad)
+        return self._kept(read, torch.zeros_like(tap)) if any(other.grad is not None for other in taps) else None
 
     def _check_size(self, x: Tensor) -> None:
         steps = -(-x.shape[0] // self.every)

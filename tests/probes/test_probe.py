@@ -198,3 +198,11 @@ def test_a_backend_that_shows_nothing_says_so():
     layer = gl.Recurrent("lstm", 3, 4, backend="torch")
     with gl.probe(layer, "c"), pytest.raises(OptionError, match="show nothing"):
         layer(X)
+
+
+@pytest.mark.parametrize("backend", ["eager", "cpu"])
+def test_a_name_that_nothing_reads_has_a_gradient_of_zeros(backend):
+    layer = gl.Recurrent(gl.Cell("idle = W @ x\nh = tanh(V @ x + R @ h)"), 3, 4, backend=backend)
+    with gl.probe(layer, "idle", "h", gradients=True) as record:
+        layer(X)[0].sum().backward()
+    assert torch.equal(record.gradient["idle"], torch.zeros(6, 2, 4))

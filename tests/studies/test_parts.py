@@ -139,10 +139,11 @@ def test_an_outcome_keeps_parts_on_one_task_apart(outcome):
 def test_cells_are_compared_within_a_part_and_verdicts_stand_below_its_table(outcome):
     compared = {found.part: found for found in outcome.compared}
     assert {part: len(found.comparisons) for part, found in compared.items()} == {"plain": 1, "chosen": 3, "parity": 1}
-    for table in study_tables(outcome):
-        part = table.title.removeprefix("parts: ")
-        assert compared[part].verdicts
-        assert set(compared[part].verdicts) <= set(table.caption)
+    tables = {table.title.removeprefix("parts: "): table for table in study_tables(outcome)}
+    for part, own in compared.items():
+        table = tables[part]
+        assert own.verdicts
+        assert set(own.verdicts) <= set(table.caption)
         others = {words for name, found in compared.items() if name != part for words in found.verdicts}
         assert not others & set(table.caption)
 
