@@ -113,7 +113,11 @@ def _interval_table(found: Outcome, part: str) -> TableText | None:
     """The medians of a part with their intervals, as far as its table does not have them; None if it has all."""
     groups = list(found.of(part))
     task = find_task(groups[0].task)
-    measures = [measure for measure in task.measures if not _has_interval(measure) and measure.over == "solved"]
+    measures = [
+        measure
+        for measure in task.measures
+        if "interval" not in _statistics(task, measure) and (measure.name != STEPS or measure.over == "solved")
+    ]
     known = any(_median_interval(group, measure) is not None for group in groups for measure in measures)
     if not known:
         return None
@@ -123,7 +127,7 @@ def _interval_table(found: Outcome, part: str) -> TableText | None:
         title=f"{found.name}: {part}, intervals of the medians",
         headings=tuple(column.heading for column in columns),
         sections=_sections(groups, columns),
-        caption=("Over the solved seeds.", *_interval_sentences(groups, measures)),
+        caption=(*(["Over the solved seeds."] if task.solves else []), *_interval_sentences(groups, measures)),
     )
 
 
@@ -153,11 +157,24 @@ def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
     columns = _names_of(groups)
     if task.goal:
         columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
+    alone = all(group.seeds == 1 for group in groups)
     for measure in task.measures:
-        for statistic in STATISTICS_SHOWN[measure.name == STEPS, measure.over]:
-            if statistic != "report" or any(g.findings[measure.name].reported is not None for g in groups):
-                columns.append(_measure_column(measure, statistic))
+        for statistic in _statistics(task, measure):
+            column = _measure_column(measure, statistic)
+            # Of one seed, the best is the median, and nothing has an interval.
+            needed = statistic == "median" or any(column.text(group) != NOTHING for group in groups)
+            if needed and not (alone and statistic == "best"):
+                columns.append(column)
     return columns
+
+
+def _statistics(task: Task, measure: Measure) -> tuple[str, ...]:
+    """What the table of a part shows of a measure: of the third score and those after it there is room for less."""
+    shown = STATISTICS_SHOWN[measure.name == STEPS, measure.over]
+    scores = [own for own in task.measures if own.name != STEPS]
+    if measure not in scores[MOST_IN_FULL:]:
+        return shown
+    return tuple(statistic for statistic in shown if statistic in ("report", "median"))
 
 
 def _baseline_rows(
@@ -175,6 +192,8 @@ def _baseline_rows(
     return (tuple(rows),) if rows else ()
 
 
+MOST_IN_FULL = 2
+"""Scores that a table shows with all their statistics, so that it fits 100 columns."""
 STATISTICS_SHOWN = {
     (False, "all"): ("report", "best", "median", "interval"),
     (False, "solved"): ("report", "best", "median"),
@@ -240,7 +259,7 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
         sentences.append(f"95 %: the interval of {method} for the share of all seeds, in percent.")
     elif task.goal:
         sentences.append(f"Early: seeds that stopped because {task.goal}.")
-    sentences += _interval_sentences(groups, list(filter(_has_interval, task.measures)))
+    sentences += _interval_sentences(groups, [m for m in task.measures if "interval" in _statistics(task, m)])
     if sources := found.sources.get(part):
         sentences.append(f"Report: {'; '.join(sources)}.")
     lost = [f"{group.cell} with {group.hidden_size} units, seeds {list(group.diverged)}"
@@ -249,11 +268,6 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
         sentences.append(f"Diverged, and counted in none of the scores: {'; '.join(lost)}.")
     verdicts = [sentence for compared in found.compared if compared.part == part for sentence in compared.verdicts]
     return (*sentences, *found.facts[part], *found.notes[part], *verdicts)
-
-
-def _has_interval(measure: Measure) -> bool:
-    """Whether the table of a part shows that of the median."""
-    return "interval" in STATISTICS_SHOWN[measure.name == STEPS, measure.over]
 
 
 def _median_interval(group: outcome.Group, measure: Measure) -> Interval | None:
