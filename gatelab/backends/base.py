@@ -149,12 +149,13 @@ class Result(NamedTuple):
         output: the cell's output after each step, (T, [R,] B, W).
         state: the states after the last step of each sequence, each ([R,] B, W).
         seen: the values of the watched names as the equations give them, each (steps seen, [R,] B, W), without a
-            gradient; 0 beyond the end of a sequence.
+            gradient; 0 beyond the end of a sequence. A function gives them where it is cheaper to do so only if
+            somebody looks.
     """
 
     output: Tensor
     state: tuple[Tensor, ...]
-    seen: tuple[Tensor, ...] = ()
+    seen: tuple[Tensor | Callable[[], Tensor], ...] = ()
 
 
 @dataclass(frozen=True)

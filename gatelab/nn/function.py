@@ -13,7 +13,7 @@ from gatelab.language.cell import Cell
 from gatelab.language.expressions import Name, Product, walk
 from gatelab.nn.dropout import Generators, chosen, drop
 from gatelab.nn.sequences import Ragged
-from gatelab.nn.watching import Sight, Wish, make_taps, sight_of, spread
+from gatelab.nn.watching import Sight, Values, Wish, make_taps, sight_of, spread, values_of
 
 
 class Direction(NamedTuple):
@@ -166,12 +166,12 @@ def _run_watched(
     taps = make_taps(cell, asked.sizes, wish, asked.x)
     if order is None:
         result = backend.run(asked._replace(watched=names, taps=taps, every=wish.every))
-        seen: Sequence[Tensor] = result.seen
+        seen: Sequence[Values] = result.seen
     else:
         # Every so many steps of the input are not so of the run, which begins at the end.
         turned = {name: _take(spread(tap, wish.every, len(asked.x)), order) for name, tap in taps.items()}
         result = backend.run(asked._replace(watched=names, taps=turned))
-        seen = [_take(values, order)[:: wish.every] for values in result.seen]
+        seen = [_take(values_of(values), order)[:: wish.every] for values in result.seen]
     return _in_order(result.output, order), result.state, sight_of(cell, names, seen, taps)
 
 

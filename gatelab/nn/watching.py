@@ -5,7 +5,7 @@ T time, R replicas, B batch, W the width of a vector.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -14,6 +14,13 @@ from torch import Tensor
 from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.nn.sequences import Sequences
+
+Values = Tensor | Callable[[], Tensor]
+
+
+def values_of(seen: Values) -> Tensor:
+    """What was seen, fetched if need be."""
+    return seen if isinstance(seen, Tensor) else seen()
 
 
 class Inside(NamedTuple):
@@ -50,11 +57,11 @@ class Sight(NamedTuple):
     """What was seen of one layer and direction in one call, in the order of the input.
 
     Attributes:
-        values: by name, each (steps seen, [R,] B, W), without a gradient.
+        values: by name, each (steps seen, [R,] B, W), without a gradient, or what gives them.
         taps: by name what its gradient reaches as a leaf, of the same shape; empty if there are no gradients.
     """
 
-    values: Mapping[str, Tensor]
+    values: Mapping[str, Values]
     taps: Mapping[str, Tensor]
 
 
@@ -91,7 +98,7 @@ def spread(tap: Tensor, every: int, steps: int) -> Tensor:
     return whole
 
 
-def sight_of(cell: Cell, names: Sequence[str], seen: Sequence[Tensor], taps: Mapping[str, Tensor]) -> Sight:
+def sight_of(cell: Cell, names: Sequence[str], seen: Sequence[Values], taps: Mapping[str, Tensor]) -> Sight:
     """What was seen, by the names as they were asked for.
 
     Raises:

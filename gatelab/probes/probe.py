@@ -16,8 +16,8 @@ from gatelab.errors import OptionError, nearest
 from gatelab.nn.compat import GRU, LSTM, RNN
 from gatelab.nn.recurrent import Recurrent
 from gatelab.nn.sequences import Sequences
-from gatelab.nn.watching import Sight, Wish
-from gatelab.probes.record import Record, Seen
+from gatelab.nn.watching import Sight, Values, Wish, values_of
+from gatelab.probes.record import Fetched, Record, Seen
 
 Layer = Recurrent | LSTM | GRU | RNN
 MOST = 2**32
@@ -214,22 +214,30 @@ class Watching:
     def wishes(self, read: Sequences) -> tuple[Wish, ...]:
         """Of each layer and direction."""
         self._check_size(read.x)
+        self._make_room()
         return tuple(Wish(tuple(place.name for place in places), self.gradients, self.every) for places in self.wanted)
 
     def take(self, read: Sequences, sights: Sequence[Sight]) -> None:
         """What was seen of each layer and direction goes into the record."""
-        values: dict[str, Tensor] = {}
+        values: dict[str, Callable[[], Tensor]] = {}
         gradients: dict[str, Callable[[], Tensor | None]] = {}
         taps = tuple(tap for sight in sights for tap in sight.taps.values())
         for places, sight in zip(self.wanted, sights, strict=True):
             for place in places:
-                values[place.key] = self._kept(read, sight.values[place.name])
+                values[place.key] = partial(self._values, read, sight.values[place.name])
                 if place.name in sight.taps:
                     gradients[place.key] = partial(self._gradient, read, sight.taps[place.name], taps)
         lengths = None if read.ragged is None else read.ragged.lengths
-        self.own.append(Seen(values, gradients, lengths, self.every, read.axes))
+        self.own.append(Seen(Fetched(values), gradients, lengths, self.every, read.axes))
         self.record.calls.append(self.own[-1])
-        if self.calls is not None and len(self.own) > self.calls:
+
+    def _make_room(self) -> None:
+        """Lets go of the oldest call if there is no room for one more.
+
+        Before the next one runs, which then finds the same memory for its record: with another one in turn, a step of
+        imdb-small would take a quarter longer.
+        """
+        if self.calls is not None and len(self.own) >= self.calls:
             oldest = self.own.pop(0)
             self.record.calls[:] = [call for call in self.record.calls if call is not oldest]
 
@@ -237,6 +245,9 @@ class Watching:
         """Values of a run in the form of the layer's output, of the units that are kept."""
         shown = read.arrange(values)
         return shown if self.units is None else shown[..., self.units.to(shown.device)]
+
+    def _values(self, read: Sequences, values: Values) -> Tensor:
+        return self._kept(read, values_of(values))
 
     def _gradient(self, read: Sequences, tap: Tensor, taps: Sequence[Tensor]) -> Tensor | None:
         """What has reached a tap; zeros if it has reached others of the call only, None if there are none yet."""

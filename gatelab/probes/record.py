@@ -20,6 +20,26 @@ from gatelab.files import read_tensors, write_tensors
 FORMAT = "gatelab record 1"
 
 
+class Fetched(Mapping[str, Tensor]):
+    """Tensors that are made when they are first asked for, so that who looks now and then pays then."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Tensor]]) -> None:
+        self._makers, self._made = dict(makers), dict[str, Tensor]()
+
+    def __getitem__(self, key: str) -> Tensor:
+        if key not in self._made:
+            # The maker goes, with all of the kernel's record that it holds.
+            self._made[key] = self._makers[key]()
+            self._makers[key] = partial(_itself, self._made[key])
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One call of a layer.

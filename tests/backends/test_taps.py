@@ -8,6 +8,7 @@ import gatelab as gl
 from gatelab.backends import eager
 from gatelab.backends.cpu import backend as cpu
 from gatelab.backends.taps import tapped_lines
+from gatelab.nn.watching import values_of
 
 AROUND = [(), ("alive", "resets"), ("zoneout", "masks", "alive")]
 
@@ -32,7 +33,7 @@ def seen_by(run, asked):
     generator = torch.Generator().manual_seed(3)
     results = (result.output, *result.state)
     sum((v * torch.randn(v.shape, generator=generator, dtype=v.dtype)).sum() for v in results).backward()
-    found = {f"value of {name}": value for name, value in zip(asked.watched, result.seen, strict=True)}
+    found = {f"value of {name}": values_of(value) for name, value in zip(asked.watched, result.seen, strict=True)}
     leaves = {"gradient of": taps, "weights": parameters}
     return found | {
         f"{kind} {name}": torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
@@ -42,6 +43,12 @@ def seen_by(run, asked):
 
 
 def check(asked):
+    """With gradients, and without, when values that a kernel keeps for the way back are read from there."""
+    for each in (asked, asked._replace(taps={})):
+        compare(each)
+
+
+def compare(asked):
     expected, found = seen_by(eager.run, asked), seen_by(cpu.run, asked)
     assert expected.keys() == found.keys()
     for what, value in expected.items():
@@ -87,6 +94,13 @@ def test_names_that_the_compiler_does_away_with_are_seen():
         h = one * same + again * h + mean_of + sum(copy)
     """
     check(watched_run(gl.Cell(equations, widths={"copy": "I"}), every=2))
+
+
+def test_what_a_kernel_keeps_is_read_from_there():
+    asked = watched_run("lstm")._replace(taps={})
+    result = cpu.run(asked._replace(parameters={k: v.requires_grad_() for k, v in asked.parameters.items()}))
+    lazy = {name for name, value in zip(asked.watched, result.seen, strict=True) if not isinstance(value, torch.Tensor)}
+    assert {"i", "f", "z", "o", "c"} <= lazy
 
 
 def test_a_wrong_gradient_is_noticed():

@@ -206,3 +206,16 @@ def test_a_name_that_nothing_reads_has_a_gradient_of_zeros(backend):
     with gl.probe(layer, "idle", "h", gradients=True) as record:
         layer(X)[0].sum().backward()
     assert torch.equal(record.gradient["idle"], torch.zeros(6, 2, 4))
+
+
+def test_what_is_read_late_is_what_was_seen():
+    layer = gl.Recurrent("lstm", 3, 4)
+    with gl.probe(layer, "f") as record:
+        layer(X)
+        early = record["f"].clone()
+        layer(X)[0].sum().backward()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(1.0)
+    layer(X)[0].sum().backward()
+    assert torch.equal(record["f"], early) and record["f"] is record["f"]

@@ -43,7 +43,10 @@ def run(asked: Run, host: Host | None = None) -> Result:
     if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors):
         output, *rest = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
         states = shape.form.states
-        return Result(output, tuple(rest[:states]), tuple(rest[states:]))
+        if not shape.form.watched:
+            return Result(output, tuple(rest))
+        *shown, record = rest[states:]
+        return Result(output, tuple(rest[:states]), kernels.seen_of(shape, tensors, shown, record))
     output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
     return Result(output, state, seen)
 
@@ -57,9 +60,11 @@ class _Kernels(torch.autograd.Function):
         ctx.shape = shape
         ctx.save_for_backward(record, *tensors)
         ctx.set_materialize_grads(False)
-        if seen:
-            ctx.mark_non_differentiable(*seen)
-        return output, *final, *seen
+        if not shape.form.watched:
+            return output, *final
+        assert record is not None
+        ctx.mark_non_differentiable(*seen, record)
+        return output, *final, *seen, record
 
     @staticmethod
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:

@@ -62,7 +62,8 @@ class _Store:
         return buffer
 
     def _find(self, size: int) -> _Buffer | None:
-        for place, buffer in enumerate(self.free):
+        for place in reversed(range(len(self.free))):  # The newest is the nearest to the processor.
+            buffer = self.free[place]
             if size <= len(buffer.bytes) <= WASTE * size:
                 del self.free[place]
                 self.kept -= len(buffer.bytes)

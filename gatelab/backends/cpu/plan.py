@@ -178,7 +178,7 @@ def forward_plan(task: Task, layout: Layout, saves: bool) -> Plan:
     schedule = task.schedule
     kept = kept_values(task) if saves else ()
     with_state = _lies_with_state(task)
-    values = {name: schedule.values[name] for name in task.watched}
+    values = {name: schedule.values[name] for name in task.watched if not (saves and place_in_record(task, name))}
     results = current([*schedule.states.values(), schedule.output, *values.values()])
     fixed = {name: Place("now", f"record.{name}") for name in kept}
     fixed |= {name: Place("next", f"record.state.{state}") for name, state in with_state.items()}
@@ -189,6 +189,20 @@ def forward_plan(task: Task, layout: Layout, saves: bool) -> Plan:
     if output_place(task) == Place("output", ""):
         draft.chunk_values.append(("output", task.cell.width(task.cell.output)))
     return draft.plan(record(task, saves), seen=seen)
+
+
+def place_in_record(task: Task, name: str) -> tuple[str, int] | None:
+    """Where a watched name lies in a record that is kept: its row, and how many steps later; None if it does not."""
+    value, states = task.schedule.values[name], _lies_with_state(task)
+    if (
+        not isinstance(value, Name)
+        or value.role != "current"
+        or task.schedule.widths[value.name] != task.cell.width(name)
+    ):
+        return None
+    if value.name in states:
+        return f"record.state.{states[value.name]}", 1
+    return (f"record.{value.name}", 0) if value.name in kept_values(task) else None
 
 
 def output_place(task: Task) -> Place:
