@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from gatelab.cli.console import show
 from gatelab.cli.options import Json, Threads, use_threads
 from gatelab.errors import StoreError
+from gatelab.training.folder import read_run
+from gatelab.views.curve_figures import draw_curves, learning_curves
 from gatelab.views.figures import save_figure
 from gatelab.views.forecasts import draw_forecasts
 from gatelab.views.report_figures import draw_confusion, draw_reliability
@@ -28,7 +30,7 @@ def command(
 ) -> None:
     use_threads(threads)
     report = make_report(run, seed)
-    written = [] if out is None else _write_figures(report, out)
+    written = [] if out is None else _write_figures(report, run, out)
     if as_json:
         print(TypeAdapter(Report).dump_json(report, indent=1).decode())
         return
@@ -48,9 +50,16 @@ def _figures(report: Report) -> dict[str, Figure]:
     return {}
 
 
-def _write_figures(report: Report, folder: Path) -> list[Path]:
+def _curves(run: Path) -> Figure:
+    """The learning curves of all seeds."""
+    found = read_run(run)
+    return draw_curves(learning_curves({found.settings.cell: found}), f"{found.settings.task}, {found.settings.cell}")
+
+
+def _write_figures(report: Report, run: Path, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} can't be a folder ({error.strerror}).\nChoose another one with --out.") from None
-    return [path for name, figure in _figures(report).items() for path in save_figure(figure, folder / name)]
+    figures = {**_figures(report), "curves": _curves(run)}
+    return [path for name, figure in figures.items() for path in save_figure(figure, folder / name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,13 +21,15 @@ from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
+from gatelab.training.record import Run
+from gatelab.views.curve_figures import draw_curves, learning_curves
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.page import write_page
 from gatelab.views.progress import study_bar
 from gatelab.views.search_drawing import draw_search
 from gatelab.views.search_figures import search_figure
 from gatelab.views.search_tables import search_tables
-from gatelab.views.study_pages import study_scene
+from gatelab.views.study_pages import first_groups, planned_of, study_scene
 from gatelab.views.tables import TableText, draw_table, study_tables, table_text
 from gatelab.views.trial_states import status_rows, status_tables
 
@@ -56,7 +59,7 @@ def command(
         runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
-    written = _write(outcome, store.folder, text)
+    written = _write(outcome, store.folder, text) + _write_curves(plan, runs, outcome, store.folder)
     if page:
         written += _write_pages(plan, store, outcome)
     if as_json:
@@ -86,6 +89,17 @@ def _write(outcome: Outcome, folder: Path, text: str) -> list[Path]:
     write_atomically(numbers, text.encode())
     figures = [path for part in outcome.notes for path in save_figure(_draw(outcome, part), folder / part)]
     return [tables, numbers, *figures]
+
+
+def _write_curves(plan: Plan, runs: Mapping[str, Run], outcome: Outcome, folder: Path) -> list[Path]:
+    """Learning curves of the cells of each part that is not searched, at its first size and start."""
+    written: list[Path] = []
+    for part in (part for part in outcome.notes if outcome.of(part)):
+        own = {group.cell: runs[planned_of(plan, group).settings.identity] for group in first_groups(outcome, part)}
+        size = first_groups(outcome, part)[0].size
+        figure = draw_curves(learning_curves(own), f"{outcome.name}: {part}, {size} unit{'s' * (size > 1)}")
+        written += save_figure(figure, folder / f"{part}-curves")
+    return written
 
 
 def _write_pages(plan: Plan, store: Store, outcome: Outcome) -> list[Path]:

@@ -26,7 +26,7 @@ def study_scene(plan: Plan, store: Store, found: Outcome, part: str) -> Scene:
     """
     first, *others = first_groups(found, part)
     shown = [first, max(others, key=_rank)] if others else [first]
-    folders = [store.place(_planned(plan, group).settings) for group in shown]
+    folders = [store.place(planned_of(plan, group).settings) for group in shown]
     return scene_of_run(*folders, tables=part_tables(found, part))
 
 
@@ -46,7 +46,8 @@ def _rank(group: Group) -> tuple[float, float]:
     return (group.reached.count / group.reached.of if task.solves else 0.0, median)
 
 
-def _planned(plan: Plan, group: Group) -> PlannedRun:
+def planned_of(plan: Plan, group: Group) -> PlannedRun:
+    """The run that a group is of."""
     wanted = (group.part, group.cell, group.size, group.init)
     return next(
         planned

@@ -286,7 +286,8 @@ def test_study_writes_tables_numbers_and_figures_and_goes_on_at_once(gatelab, st
     assert (code, err) == (0, "")
     folder = tmp_path / "runs" / "small"
     files = {path.name for path in folder.iterdir()}
-    each = {f"{part}.{kind}" for part in ("digits", "parity") for kind in ("png", "svg", "html")}
+    kinds = (".png", ".svg", ".html", "-curves.png", "-curves.svg")
+    each = {f"{part}{kind}" for part in ("digits", "parity") for kind in kinds}
     assert files == {"runs", "tables.txt", "study.json", *each}
     assert len(list((folder / "runs").iterdir())) == 4
     assert (folder / "tables.txt").read_text().strip() in out

@@ -47,7 +47,7 @@ def test_figures_go_to_the_folder_that_is_named(report, tmp_path):
     code, out, _ = report("run", "--out", "figures/one")
     assert code == 0
     written = sorted(path.name for path in (tmp_path / "figures" / "one").iterdir())
-    assert written == ["calibration.png", "calibration.svg", "confusion.png", "confusion.svg"]
+    assert written == [f"{name}.{kind}" for name in ("calibration", "confusion", "curves") for kind in ("png", "svg")]
     assert all(name in out for name in written)
     assert json.loads(report("run", "--out", "figures/one", "--json")[1])["names"] == list("0123456789")
 
@@ -74,5 +74,7 @@ def test_forecasts_have_a_figure_of_their_own(report, tmp_path):
     fit(make_settings("series", "f", 3, (0,), steps=2, options=options), tmp_path / "forecast")
     code, _, _ = report("forecast", "--out", "figures")
     assert code == 0
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["forecasts.png", "forecasts.svg"]
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        f"{name}.{kind}" for name in ("curves", "forecasts") for kind in ("png", "svg")
+    ]
     assert len(json.loads(report("forecast", "--json")[1])["forecasts"]) == 3
