@@ -12,6 +12,7 @@ from gatelab.backends import eager
 from gatelab.backends.base import Backend, Form, Result, Run, must_be_seen, put_together, tensors_of
 from gatelab.backends.cpu import kernels, operators
 from gatelab.backends.cpu.host import Host, this_host
+from gatelab.backends.cpu.looking import seen_of
 from gatelab.backends.cpu.refusal import why_not
 from gatelab.backends.cpu.shapes import Shape, find_shape
 
@@ -46,7 +47,7 @@ def run(asked: Run, host: Host | None = None) -> Result:
         if not shape.form.watched:
             return Result(output, tuple(rest))
         *shown, record = rest[states:]
-        return Result(output, tuple(rest[:states]), kernels.seen_of(shape, tensors, shown, record))
+        return Result(output, tuple(rest[:states]), seen_of(shape, tensors, shown, record))
     output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
     return Result(output, state, seen)
 

@@ -5,14 +5,13 @@ All tensors of a run come in one tuple, in the order of `tensors_of`.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from gatelab.backends.cpu.call import Call, Tensors
+from gatelab.backends.cpu.looking import alive_of, within
 from gatelab.backends.cpu.memory import borrow
 from gatelab.backends.cpu.plan import place_in_record
 from gatelab.backends.cpu.shapes import Shape
@@ -23,7 +22,7 @@ def forward(
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], Tensor | None]:
     """Output, final states, what is watched, and the record if it is kept; the shapes are those of `Result`.
 
-    Of what is watched the record may have some; `seen_of` puts all of it together.
+    Of what is watched the record may have some; `looking.seen_of` puts all of it together.
     """
     like = tensors[0]
     assert like is not None
@@ -42,40 +41,7 @@ def forward(
         record = borrow(shape.record, like)
         call.whole("record", record)
     call.run()
-    return output, final, tuple([_within(shape, tensors, values) for values in seen]), record
-
-
-def seen_of(
-    shape: Shape, tensors: Tensors, shown: Sequence[Tensor], record: Tensor | None
-) -> tuple[Tensor | Callable[[], Tensor], ...]:
-    """What is watched, in its order: what the kernel has shown, and of the rest what reads it from the record."""
-    left = iter(shown)
-    alive = tensors[shape.parts[-1]][1] if shape.task.alive else None
-    return tuple(
-        next(left)
-        if record is None or not (place := place_in_record(shape.task, name))
-        else partial(_from_record, shape, record, name, place, alive)
-        for name in shape.form.watched
-    )
-
-
-def _from_record(shape: Shape, record: Tensor, name: str, place: tuple[str, int], alive: Tensor | None) -> Tensor:
-    """The values of a name, (steps seen, [R,] B, W), as `layout.py` and `Tile.record` say how they lie."""
-    way, (row, later) = shape.forward_saving, place
-    layout, rows, block = way.kernel.plan.layout, way.found["rows.record"], way.found[row]
-    width, whole = shape.width(name), layout.members(shape.batch)
-    bounds = [whole * tile // way.tiles for tile in range(way.tiles + 1)]
-    each = (shape.time + 1) * rows * layout.lanes
-    parts = []
-    for first, last in itertools.pairwise(bounds):
-        tile = record[:, each * first : each * last].view(-1, shape.time + 1, rows, last - first, layout.lanes)
-        own = tile[:, later : later + shape.time : shape.form.every, block : block + layout.blocks(width)]
-        # (R, T, blocks, members, L), where a block has some units of a member or a member some sequences of a unit.
-        order = (1, 0, 3, 2, 4) if layout.is_rows else (1, 0, 3, 4, 2)
-        parts.append(own.permute(order).flatten(3, 4) if layout.is_rows else own.permute(order).flatten(2, 3))
-    found = torch.cat(parts, dim=2)[:, :, : shape.batch, :width].contiguous()
-    found = found.squeeze(1) if shape.bare else found
-    return found if alive is None else torch.where(alive[:: shape.form.every], found, 0.0)
+    return output, final, tuple([within(shape, alive_of(shape, tensors), values) for values in seen]), record
 
 
 def backward(
@@ -119,14 +85,5 @@ def backward(
     for name, values in zip(shape.form.taps, seen, strict=True):
         call.whole(f"d.seen.{name}", values)
     call.run()
-    found[len(found) - len(seen) :] = [_within(shape, tensors, values) for values in seen]
+    found[len(found) - len(seen) :] = [within(shape, alive_of(shape, tensors), values) for values in seen]
     return found
-
-
-def _within(shape: Shape, tensors: Tensors, seen: Tensor) -> Tensor:
-    """What is seen, (steps seen, [R,] B, W), 0 beyond the end of a sequence."""
-    if not shape.task.alive:
-        return seen
-    alive = tensors[shape.parts[-1]][1]
-    assert alive is not None
-    return torch.where(alive[:: shape.form.every], seen, 0.0)
