@@ -180,3 +180,11 @@ class Backend:
 def must_be_seen() -> bool:
     """Whether a transform of torch is at work, which has to see each operation: `vmap`, forward derivatives."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def is_batched(gradient: Tensor | None) -> bool:
+    """Whether a gradient stands for many, by either of torch's two kinds of vmap."""
+    functorch = torch._C._functorch
+    return gradient is not None and (
+        functorch.is_legacy_batchedtensor(gradient) or functorch.is_functorch_wrapped_tensor(gradient)
+    )

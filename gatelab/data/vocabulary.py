@@ -159,6 +159,8 @@ class TokenSequences:
         first = self.starts[:-1][rows] + (full - kept if keep == "last" else 0)
         position = torch.arange(steps).view(-1, *[1] * rows.dim()) - (steps - kept if where == "front" else 0)
         inside = (position >= 0) & (position < kept)
-        tokens = torch.zeros(inside.shape, dtype=torch.long)
-        tokens[inside] = self.values[(first + position)[inside]].long()
-        return tokens, kept.clamp(min=1)
+        if not len(self.values):
+            return torch.zeros(inside.shape, dtype=torch.long), kept.clamp(min=1)
+        # What lies outside of its sequence is read somewhere, and then left out.
+        found = self.values[(first + position).clamp_(0, len(self.values) - 1)]
+        return torch.where(inside, found, 0).long(), kept.clamp(min=1)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gatelab.errors import OptionError, ShapeError, nearest
+from gatelab.nn.lookup import look_up
 
 EMBEDDING_SCHEMES: dict[str, Callable[[Tensor], object]] = {
     "normal": nn.init.normal_,
@@ -88,8 +88,8 @@ class Embedding(nn.Module):
         if tokens.is_floating_point() or tokens.dtype == torch.bool:
             raise ShapeError(f"Tokens have dtype {tokens.dtype}.\nGive whole numbers: tokens.long().")
         if self.weight.ndim == 2:
-            return functional.embedding(tokens, self.weight)
+            return look_up(tokens, self.weight)
         replicas = len(self.weight)
         # One lookup in all tables, one behind the other; the gradient is then one scatter.
         offsets = torch.arange(replicas, device=tokens.device).view(-1, 1, 1) * self.count
-        return functional.embedding(tokens + offsets, self.weight.flatten(0, 1))
+        return look_up(tokens + offsets, self.weight.flatten(0, 1))

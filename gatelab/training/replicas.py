@@ -92,17 +92,11 @@ def clip_norms(model: nn.Module, limit: float) -> None:
     The norm is taken over one replica's parameters, as `torch.nn.utils.clip_grad_norm_` does for a model alone.
     """
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    squares = [_sums(gradient.square()) for gradient in gradients]
-    factor = (limit / (sum(squares).sqrt() + 1e-6)).clamp(max=1.0)  # type: ignore[union-attr]
-    for gradient in gradients:
-        gradient.mul_(factor.view(-1, *[1] * (gradient.ndim - 1)))
-
-
-def _sums(values: Tensor) -> Tensor:
-    """The sum of each replica's numbers, (R,), with the same bits whatever R is."""
-    rows = values.reshape(len(values), -1)
+    rows = torch.cat([gradient.reshape(len(gradient), -1) for gradient in gradients], 1)
     # Torch adds up one row in another order than the same row among several.
-    return (torch.cat([rows, rows]) if len(rows) == 1 else rows).sum(1)[: len(rows)]
+    squares = (torch.cat([rows, rows]) if len(rows) == 1 else rows).square().sum(1)[: len(rows)]
+    factors = (limit / (squares.sqrt() + 1e-6)).clamp(max=1.0)
+    torch._foreach_mul_(gradients, [factors.view(-1, *[1] * (gradient.ndim - 1)) for gradient in gradients])
 
 
 def count_parameters(settings: Settings) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatelab.backends import eager
-from gatelab.backends.base import Backend, Form, Result, Run, must_be_seen, put_together, tensors_of
+from gatelab.backends.base import Backend, Form, Result, Run, is_batched, must_be_seen, put_together, tensors_of
 from gatelab.backends.cpu import kernels, operators
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.looking import seen_of
@@ -71,17 +71,9 @@ class _Kernels(torch.autograd.Function):
     def backward(ctx: Any, *arriving: Tensor | None) -> tuple[Tensor | None, ...]:
         record, *tensors = ctx.saved_tensors
         wanted, arriving = ctx.needs_input_grad[1:], arriving[: 1 + ctx.shape.form.states]
-        if torch.is_grad_enabled() or any(map(_is_batched, arriving)):
+        if torch.is_grad_enabled() or any(map(is_batched, arriving)):
             return None, *_through_eager(ctx.shape.form, tensors, arriving, wanted)
         return None, *kernels.backward(ctx.shape, tensors, record, arriving, wanted)
-
-
-def _is_batched(gradient: Tensor | None) -> bool:
-    """Whether a gradient stands for many, by either of torch's two kinds of vmap."""
-    functorch = torch._C._functorch
-    return gradient is not None and (
-        functorch.is_legacy_batchedtensor(gradient) or functorch.is_functorch_wrapped_tensor(gradient)
-    )
 
 
 def _through_eager(
