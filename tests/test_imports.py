@@ -82,7 +82,15 @@ def test_nothing_is_evaluated_and_no_pickle_is_read():
                 assert node.attr != "load", f"{path}:{node.lineno}"
 
 
-def test_the_door_is_light():
-    heavy = "{'matplotlib', 'sklearn', 'scipy', 'typer', 'pydantic'} & set(sys.modules)"
-    run = subprocess.run([sys.executable, "-c", f"import gatelab, sys; print({heavy})"], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("gatelab", {"matplotlib", "sklearn", "scipy", "typer", "pydantic"}),
+        ("gatelab.tasks", {"matplotlib", "sklearn", "scipy.stats", "scipy.signal"}),
+        ("gatelab.cli.train", {"matplotlib", "sklearn", "scipy.stats", "plotly"}),
+    ],
+)
+def test_the_doors_are_light(module, heavy):
+    program = f"import {module}, sys; print({heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stdout + run.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from gatelab.errors import DataError, OptionError
@@ -69,6 +68,8 @@ def _taken(left: Tensor, size: int, seed: int, labels: Tensor | None) -> tuple[T
     """`size` of the rows, and the others, each in ascending order."""
     if size == len(left):
         return left, left[:0]
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second to load.
+
     strata = None if labels is None else labels[left].numpy()
     try:
         taken, others = train_test_split(left.numpy(), train_size=size, random_state=seed, stratify=strata)

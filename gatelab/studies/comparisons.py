@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gatelab.errors import OptionError, nearest
 from gatelab.studies.statistics import CONFIDENCE, Array, Best, Interval, PairedTest, flip_test, mcnemar_test
@@ -223,10 +223,10 @@ def rank(values: Mapping[str, Mapping[int, float]], best: Best, alpha: float = 0
     if len(values) < 3 or len(seeds) < FEWEST_SEEDS_TO_RANK:
         return None
     table = np.array([_finite(name, of, seeds) for name, of in values.items()])
-    ranks = stats.rankdata(-table if best == "highest" else table, axis=0)
+    ranks = scipy.stats.rankdata(-table if best == "highest" else table, axis=0)
     # Where all cells tie on every seed, the statistic is 0 / 0.
-    statistic, p = stats.friedmanchisquare(*ranks) if np.ptp(ranks) else (0.0, 1.0)
-    reach = stats.studentized_range.ppf(1 - alpha, len(values), np.inf) / np.sqrt(2)
+    statistic, p = scipy.stats.friedmanchisquare(*ranks) if np.ptp(ranks) else (0.0, 1.0)
+    reach = scipy.stats.studentized_range.ppf(1 - alpha, len(values), np.inf) / np.sqrt(2)
     means = dict(zip(values, (float(mean) for mean in ranks.mean(axis=1)), strict=True))
     return Ranking(
         ranks=dict(sorted(means.items(), key=lambda item: item[1])),
@@ -266,8 +266,8 @@ def _improvement(gains: Array) -> tuple[float | None, Interval | None]:
     if not count:
         return None, None
     wins, tail = float(np.count_nonzero(gains > 0) + np.count_nonzero(gains == 0) / 2), (1 - CONFIDENCE) / 2
-    low = float(stats.beta.ppf(tail, wins, count - wins + 1)) if wins else 0.0
-    high = float(stats.beta.isf(tail, wins + 1, count - wins)) if wins < count else 1.0
+    low = float(scipy.stats.beta.ppf(tail, wins, count - wins + 1)) if wins else 0.0
+    high = float(scipy.stats.beta.isf(tail, wins + 1, count - wins)) if wins < count else 1.0
     return wins / count, Interval(low, high, CONFIDENCE, "Clopper-Pearson")
 
 

@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 Array = NDArray[np.float64]
 Best = Literal["highest", "lowest"]
@@ -120,7 +120,7 @@ def summarise(values: Sequence[float], best: Best) -> Summary | None:
         mean=float(array.mean()),
         median_interval=median_interval(values),
         mean_interval=mean_interval(values),
-        iqm=float(stats.trim_mean(array, CUT)),
+        iqm=float(scipy.stats.trim_mean(array, CUT)),
         iqm_interval=iqm_interval(values),
         deviation=float(array.std(ddof=1)) if len(array) > 1 else None,
     )
@@ -138,7 +138,7 @@ def median_interval(values: Sequence[float]) -> Interval | None:
     if count < FEWEST_FOR_MEDIAN:
         covers = 1 - 2 * 0.5**count
         return Interval(float(min(values)), float(max(values)), covers, "range")
-    found = stats.quantile_test(np.asarray(values), p=0.5).confidence_interval(CONFIDENCE)
+    found = scipy.stats.quantile_test(np.asarray(values), p=0.5).confidence_interval(CONFIDENCE)
     return Interval(float(found.low), float(found.high), CONFIDENCE, "order statistics")
 
 
@@ -150,7 +150,7 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     if np.ptp(array) == 0:
         return _equal(array)
     if len(array) < ENOUGH:
-        low, high = stats.t.interval(CONFIDENCE, len(array) - 1, array.mean(), stats.sem(array))
+        low, high = scipy.stats.t.interval(CONFIDENCE, len(array) - 1, array.mean(), scipy.stats.sem(array))
         return Interval(float(low), float(high), CONFIDENCE, "Student's t")
     return _bootstrap(array, np.mean, "BCa")
 
@@ -162,7 +162,7 @@ def iqm_interval(values: Sequence[float]) -> Interval | None:
         return None
     if np.ptp(array) == 0:
         return _equal(array)
-    return _bootstrap(array, partial(stats.trim_mean, proportiontocut=CUT), "percentile")
+    return _bootstrap(array, partial(scipy.stats.trim_mean, proportiontocut=CUT), "percentile")
 
 
 def _equal(array: Array) -> Interval:
@@ -171,7 +171,7 @@ def _equal(array: Array) -> Interval:
 
 def _bootstrap(array: Array, statistic: Callable[..., Any], method: str) -> Interval:
     # The generator is made anew each time, so that the same values always have the same interval.
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         (array,), statistic, confidence_level=CONFIDENCE, method=method, random_state=np.random.default_rng(0)
     ).confidence_interval
     return Interval(float(found.low), float(found.high), CONFIDENCE, f"{method} bootstrap")
@@ -179,7 +179,7 @@ def _bootstrap(array: Array, statistic: Callable[..., Any], method: str) -> Inte
 
 def share(count: int, of: int) -> Share:
     """A share with the interval of Clopper and Pearson, which covers at least as often as it says."""
-    found = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
+    found = scipy.stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
     return Share(count, of, Interval(float(found.low), float(found.high), CONFIDENCE, "Clopper-Pearson"))
 
 
@@ -241,13 +241,13 @@ def mcnemar_test(first: Array, second: Array) -> PairedTest:
     """
     name, pairs = "exact McNemar test", len(first)
     ahead, behind = int(np.count_nonzero(first > second)), int(np.count_nonzero(first < second))
-    p = float(stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
+    p = float(scipy.stats.binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
     return PairedTest(name, p, _tango(ahead, behind, pairs) if pairs > 1 else None)
 
 
 def _tango(ahead: int, behind: int, pairs: int) -> Interval:
     """Differences of two paired shares, in points, that the score test does not refuse."""
-    reach, found = float(stats.norm.isf((1 - CONFIDENCE) / 2)), (ahead - behind) / pairs
+    reach, found = float(scipy.stats.norm.isf((1 - CONFIDENCE) / 2)), (ahead - behind) / pairs
 
     def score(difference: float) -> float:
         # The likeliest share of seeds on which only the second did it, given the difference, solves a quadratic.
@@ -257,6 +257,6 @@ def _tango(ahead: int, behind: int, pairs: int) -> Interval:
         return float((ahead - behind - pairs * difference) / np.sqrt(pairs * variance))
 
     # At the found difference, as at -1 and 1, the variance may be 0: the roots lie a little inside.
-    low = optimize.brentq(lambda at: score(at) - reach, INSIDE - 1, found - INSIDE) if found > -1 else -1.0
-    high = optimize.brentq(lambda at: score(at) + reach, found + INSIDE, 1 - INSIDE) if found < 1 else 1.0
+    low = scipy.optimize.brentq(lambda at: score(at) - reach, INSIDE - 1, found - INSIDE) if found > -1 else -1.0
+    high = scipy.optimize.brentq(lambda at: score(at) + reach, found + INSIDE, 1 - INSIDE) if found < 1 else 1.0
     return Interval(100 * float(low), 100 * float(high), CONFIDENCE, "Tango")

@@ -18,8 +18,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from gatelab.nn.inputs import Features
@@ -50,6 +48,9 @@ class Images:
 @cache
 def images() -> Images:
     """The 1,797 images, 1,401 for training and 396 for the test."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - a second to load.
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
     bunch = load_digits()
     parts = train_test_split(bunch.images, bunch.target, test_size=TEST_SHARE, random_state=SPLIT)
     train, test, train_digits, test_digits = (torch.as_tensor(part) for part in parts)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import scipy  # Whose parts are loaded when they are asked for.
 from numpy.typing import NDArray
-from scipy.signal import correlate, detrend, find_peaks
-from scipy.stats import norm
 
 SEASONS = 3
 """That a series must be long to show one."""
@@ -54,7 +53,7 @@ def find_season(values: NDArray[np.floating]) -> Season | None:
     if lags < 2:
         return None
     least = ROUNDING * np.abs(values).max()
-    views: dict[Seen, NDArray[np.floating]] = {"values": detrend(values), "changes": np.diff(values)}
+    views: dict[Seen, NDArray[np.floating]] = {"values": scipy.signal.detrend(values), "changes": np.diff(values)}
     found = [_season(own, lags, of) for of, own in views.items() if own.std() > least]
     return max(filter(None, found), key=lambda season: season.correlation, default=None)
 
@@ -62,14 +61,14 @@ def find_season(values: NDArray[np.floating]) -> Season | None:
 def autocorrelation(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Of a series (N,) that is not constant, at the lags from 0 on, (N,)."""
     centred = np.asarray(values, np.float64) - np.mean(values)
-    sums = correlate(centred, centred, method="fft")[len(centred) - 1 :]
+    sums = scipy.signal.correlate(centred, centred, method="fft")[len(centred) - 1 :]
     return np.asarray(sums / sums[0])
 
 
 def _season(values: NDArray[np.floating], lags: int, of: Seen) -> Season | None:
     """The season of up to so many steps that the highest peak shows, if there is one."""
     found = autocorrelation(values)[: lags + 2]
-    peaks, facts = find_peaks(found, height=_limits(found, len(values), lags), prominence=PROMINENCE)
+    peaks, facts = scipy.signal.find_peaks(found, height=_limits(found, len(values), lags), prominence=PROMINENCE)
     if not len(peaks):
         return None
     heights, prominences = facts["peak_heights"], facts["prominences"]
@@ -82,4 +81,4 @@ def _limits(found: NDArray[np.float64], count: int, lags: int) -> NDArray[np.flo
     """How high each lag may be by chance, (lags + 2,), for the autocorrelation of so many numbers."""
     before = np.concatenate([[0.0, 0.0], np.cumsum(found[1:-1] ** 2)])
     level = CHANCE / (lags * len(get_args(Seen)))
-    return np.asarray(norm.isf(level) * np.sqrt((1 + 2 * before) / count))
+    return np.asarray(scipy.stats.norm.isf(level) * np.sqrt((1 + 2 * before) / count))
