@@ -27,8 +27,8 @@ _LOCK = RLock()
 
 ARGUMENT_TYPES: dict[str, Any] = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64}
 
-PACKING = ("pack.straight", "pack.turned", "collect", "collect.lanes")
-"""Functions of a library that are called from outside; the others are called by kernels."""
+CALLED = ("pack.straight", "pack.turned", "collect", "collect.lanes", "scatter")
+"""Functions of a library that are called from outside; the others are called by kernels alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Library:
     """The functions that all kernels of a form and a layout share: products, borders, packing.
 
     Attributes:
-        addresses: of those that pack weights and collect gradients.
+        addresses: of those that are called from outside, by their names in `CALLED`.
         prefix: of all names.
         owner: what keeps the machine code in memory.
     """
@@ -100,7 +100,7 @@ def _library(bits: int, rows: bool, host: Host) -> Library:
         if not function.internal:
             binding.add_symbol(function.name, engine.get_function_address(function.name))
     names = {function.name.removeprefix(prefix) for function in functions}
-    addresses = {name: engine.get_function_address(prefix + name) for name in PACKING if name in names}
+    addresses = {name: engine.get_function_address(prefix + name) for name in CALLED if name in names}
     return Library(form, layout, prefix, addresses, engine)
 
 

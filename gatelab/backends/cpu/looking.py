@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from gatelab.backends.cpu.call import Tensors
+from gatelab.backends.cpu.launch import MUCH, shares
+from gatelab.backends.cpu.memory import borrow
 from gatelab.backends.cpu.plan import place_in_record
+from gatelab.backends.cpu.program import Job, Program
 from gatelab.backends.cpu.shapes import Shape
 
 
@@ -29,21 +32,38 @@ def seen_of(
 
 
 def _from_record(shape: Shape, record: Tensor, name: str, place: tuple[str, int], alive: Tensor | None) -> Tensor:
-    """The values of a name, (steps seen, [R,] B, W), as `layout.py` and `Tile.record` say how they lie."""
+    """The values of a name, (steps seen, [R,] B, W), as `layout.py` and `Tile.record` say how they lie.
+
+    The function by which kernels write what goes out takes them, a tile in a job.
+    """
     way, (row, later) = shape.forward_saving, place
     layout, rows, block = way.kernel.plan.layout, way.found["rows.record"], way.found[row]
-    width, whole = shape.width(name), layout.members(shape.batch)
-    bounds = [whole * tile // way.tiles for tile in range(way.tiles + 1)]
-    each = (shape.time + 1) * rows * layout.lanes
-    parts = []
-    for first, last in itertools.pairwise(bounds):
-        tile = record[:, each * first : each * last].view(-1, shape.time + 1, rows, last - first, layout.lanes)
-        own = tile[:, later : later + shape.time : shape.form.every, block : block + layout.blocks(width)]
-        # (R, T, blocks, members, L), where a block has some units of a member or a member some sequences of a unit.
-        order = (1, 0, 3, 2, 4) if layout.is_rows else (1, 0, 3, 4, 2)
-        parts.append(own.permute(order).flatten(3, 4) if layout.is_rows else own.permute(order).flatten(2, 3))
-    found = torch.cat(parts, dim=2)[:, :, : shape.batch, :width].contiguous()
-    found = found.squeeze(1) if shape.bare else found
+    found = borrow(shape.seen(name), record)
+    width, batch, of_member = shape.width(name), shape.batch, 1 if layout.is_rows else layout.lanes
+    bytes_each, bytes_of_vector = record.element_size(), record.element_size() * layout.lanes
+
+    def job(replica: int, first: int, last: int) -> Job:
+        members, sequence = last - first, first * of_member
+        vectors = (shape.time + 1) * rows * first + (later * rows + block) * members
+        return (
+            way.kernel.library.addresses["scatter"],
+            found.data_ptr() + (replica * batch + sequence) * width * bytes_each,
+            width * batch * shape.replicas,
+            width,
+            width,
+            record.data_ptr() + replica * shape.record[1] * bytes_each + vectors * bytes_of_vector,
+            members,
+            shape.form.every * rows * members,
+            len(found),
+            members,
+            batch - sequence,
+            0,
+        )
+
+    tiles = shares(layout.members(batch), way.tiles)
+    jobs = [job(replica, *tile) for replica in range(shape.replicas) for tile in tiles]
+    threads = min(torch.get_num_threads(), len(jobs)) if found.nbytes > MUCH else 1
+    Program([[jobs[begin:end] for begin, end in shares(len(jobs), threads)]], 0, []).run(array("q"), 0)
     return within(shape, alive, found)
 
 
