@@ -9,12 +9,15 @@ from typing import Literal
 from gatelab.errors import StoreError
 from gatelab.files import read_tensors
 from gatelab.studies.plan import Plan, PlannedRun
-from gatelab.training.folder import CHECKPOINT, is_finished, read_run
+from gatelab.training.folder import CHECKPOINT, is_claimed, is_finished, read_run
 from gatelab.training.record import Run
 from gatelab.training.settings import Settings
 
 RUNS = "runs"
 """The folder of the runs within that of a study."""
+
+
+Stands = Literal["finished", "running", "stopped", "missing", "broken"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,14 @@ class State:
 
     Attributes:
         planned: which.
-        stands: whether it is finished, was stopped before its end, has not begun, or can't be read.
-        step: the steps in the checkpoint of one that was stopped.
+        stands: whether it is finished, is made by another process right now, was stopped before its end, has not
+            begun, or can't be read.
+        step: the steps in the checkpoint of one that is made or was stopped.
         run: the record of one that is finished.
     """
 
     planned: PlannedRun
-    stands: Literal["finished", "stopped", "missing", "broken"]
+    stands: Stands
     step: int = 0
     run: Run | None = None
 
@@ -87,8 +91,9 @@ class Store:
         try:
             if is_finished(place):
                 return State(planned, "finished", run=self._read(planned.settings))
+            runs, step = is_claimed(place), None
             if (place / CHECKPOINT).exists():
-                return State(planned, "stopped", int(read_tensors(place / CHECKPOINT).facts["taken"]))
+                step = int(read_tensors(place / CHECKPOINT).facts["taken"])
         except (StoreError, KeyError, ValueError):
             return State(planned, "broken")
-        return State(planned, "missing")
+        return State(planned, "running" if runs else "missing" if step is None else "stopped", step or 0)

@@ -56,6 +56,24 @@ def claim(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_claimed(folder: Path) -> bool:
+    """Whether another process makes the run in a folder.
+
+    It is asked by taking the claim for a moment; a study that comes upon that waits for it.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        if not (folder / LOCK).exists():
+            return False
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
 def write_run(folder: Path, run: Run, model: SequenceModel, keeps: Mapping[str, Any]) -> None:
     """Writes a finished run and takes away what only one in the making has.
 

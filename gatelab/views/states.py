@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from gatelab.studies.plan import Plan
-from gatelab.studies.store import Store
+from gatelab.studies.store import Stands, Store
 from gatelab.views.tables import TableText
 
 
 def state_rows(plan: Plan, store: Store) -> list[dict[str, str | int]]:
-    """A row a run: what it is, whether it is finished, and its folder."""
+    """A row a run: what it is, where it stands, and its folder."""
     return [
         {
             "part": state.planned.part,
@@ -26,7 +28,7 @@ def state_rows(plan: Plan, store: Store) -> list[dict[str, str | int]]:
 def state_table(plan: Plan, store: Store) -> TableText:
     """The rows as a table, and how many there are of each kind."""
     rows = state_rows(plan, store)
-    count = {kind: sum(row["stands"] == kind for row in rows) for kind in ("finished", "stopped", "missing", "broken")}
+    count = {kind: sum(row["stands"] == kind for row in rows) for kind in get_args(Stands)}
     caption = [", ".join(f"{number} {kind}" for kind, number in count.items() if number) + "."]
     if count["broken"]:
         broken = ", ".join(str(row["folder"]) for row in rows if row["stands"] == "broken")

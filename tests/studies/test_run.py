@@ -85,6 +85,20 @@ def test_a_killed_study_keeps_what_is_finished_and_goes_on_within_the_run(plan, 
     assert {key: run.results for key, run in resumed.items()} == {key: run.results for key, run in whole.items()}
 
 
+def test_what_another_process_makes_is_running_with_its_step_from_the_first_checkpoint_on(plan, store, monkeypatch):
+    monkeypatch.setattr(workers, "fit", lambda *args, **options: fit(*args, **options, checkpoint_seconds=0))
+    seen = {}
+
+    def look(done, planned, progress):
+        if planned.label == "lstm" and progress is not None:
+            seen[progress.step] = stands(store, plan), store.states(plan)[1].step
+
+    run_study(plan, store, look)
+    (_, own, _), step = seen[10]
+    assert (own, step) == ("running", 10)
+    assert stands(store, plan) == ["finished"] * 3
+
+
 def test_a_broken_finished_run_stops_the_study_with_the_cure(plan, store):
     run_study(plan, store)
     for index in (0, 2):
