@@ -17,10 +17,10 @@ from gatelab.bench.sizes import SIZES, SIZES_OF_CELLS, find_size
 from gatelab.bench.tables import report_tables, summary_text
 from gatelab.cli.console import show
 from gatelab.cli.options import Json, Quiet
+from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError, nearest
 from gatelab.language.lookup import cells as all_cells
 from gatelab.language.lookup import find_cell
-from gatelab.views.tables import draw_table
 
 ALL, NONE = "all", "none"
 FOR_CELLS = tuple(SIZES[name] for name in SIZES_OF_CELLS)
@@ -67,8 +67,7 @@ def command(
     if as_json:
         print(TypeAdapter(Report).dump_json(report, indent=1).decode())
         return
-    for table in report_tables(report):
-        show(draw_table(table))
+    show_tables(report_tables(report))
     show(summary_text(report))
 
 

@@ -23,6 +23,10 @@ Workers = Annotated[
     typer.Option(min=1, help="So many runs at a time, each in a process of its own; else as the cores allow."),
 ]
 
+Option = Annotated[
+    list[str] | None, typer.Option("--option", "-o", help="An option of the task, as in order=permuted.")
+]
+
 Backend = Annotated[
     str,
     typer.Option(help="What computes the layers: auto, cpu, eager or torch. Results agree but for rounding."),

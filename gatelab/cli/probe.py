@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from gatelab.cli.console import show
 from gatelab.cli.options import Json, Quiet, Threads, use_threads
+from gatelab.cli.tables import show_tables
 from gatelab.errors import StoreError
 from gatelab.views.figures import save_figure
 from gatelab.views.gate_figures import draw_lines, gate_lines
@@ -23,7 +23,6 @@ from gatelab.views.probe_tables import probe_tables
 from gatelab.views.probes import Probing, read_probe
 from gatelab.views.scene import Scene
 from gatelab.views.spread_figures import draw_spreads, spreads
-from gatelab.views.tables import draw_table
 
 FOLDER = "probe"
 """Where pictures go in a run's folder, unless told otherwise."""
@@ -62,8 +61,7 @@ def command(
     if as_json:
         print(TypeAdapter(dict[str, Any]).dump_json(_facts(found, written), indent=1).decode())
         return
-    for table in tables:
-        show(draw_table(table))
+    show_tables(tables)
     for path in written:
         print(f"Written to {path}")
 

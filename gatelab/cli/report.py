@@ -9,16 +9,15 @@ import typer
 from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
-from gatelab.cli.console import show
 from gatelab.cli.options import Json, Threads, use_threads
+from gatelab.cli.tables import show_tables
 from gatelab.errors import StoreError
 from gatelab.training.folder import read_run
 from gatelab.views.curve_figures import draw_curves, learning_curves
 from gatelab.views.figures import save_figure
-from gatelab.views.forecasts import draw_forecasts
+from gatelab.views.forecast_figures import draw_forecasts
 from gatelab.views.report_figures import draw_confusion, draw_reliability
 from gatelab.views.reports import Report, make_report, report_tables
-from gatelab.views.tables import draw_table
 
 
 def command(
@@ -34,8 +33,7 @@ def command(
     if as_json:
         print(TypeAdapter(Report).dump_json(report, indent=1).decode())
         return
-    for table in report_tables(report):
-        show(draw_table(table))
+    show_tables(report_tables(report))
     for path in written:
         print(f"Written to {path}")
 

@@ -11,9 +11,10 @@ import typer
 from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
-from gatelab.cli.choices import read_backend
-from gatelab.cli.console import show
-from gatelab.cli.options import Backend, Json, Quiet, Threads, Workers, use_threads
+from gatelab.cli.choices import read_backend, read_pairs
+from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers, use_threads
+from gatelab.cli.tables import show_tables
+from gatelab.errors import OptionError
 from gatelab.files import write_atomically
 from gatelab.studies.outcome import Outcome, make_outcome
 from gatelab.studies.plan import Plan, make_plan
@@ -21,16 +22,19 @@ from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
+from gatelab.training.folder import read_run
 from gatelab.training.record import Run
 from gatelab.views.curve_figures import draw_curves, learning_curves
 from gatelab.views.figures import draw_figure, save_figure, study_figure
 from gatelab.views.page import write_page
 from gatelab.views.progress import study_bar
+from gatelab.views.reports import make_report, report_tables
+from gatelab.views.run_scenes import best_seed
 from gatelab.views.search_drawing import draw_search
 from gatelab.views.search_figures import search_figure
 from gatelab.views.search_tables import search_tables
-from gatelab.views.study_pages import first_groups, planned_of, study_scene
-from gatelab.views.tables import TableText, draw_table, study_tables, table_text
+from gatelab.views.study_pages import best_run, first_groups, planned_of, study_scene
+from gatelab.views.tables import TableText, study_tables, table_text
 from gatelab.views.trial_states import status_rows, status_tables
 
 
@@ -42,6 +46,10 @@ def command(
     part: Annotated[list[str] | None, typer.Option(help="Only this part of the study; may be given again.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    option: Option = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Then print what `gatelab report` says of each part's best run.")
+    ] = False,
     page: Annotated[bool, typer.Option(help="Whether to write a page for each part, some 5 MB.")] = True,
     backend: Backend = "auto",
     workers: Workers = None,
@@ -50,7 +58,10 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     use_threads(threads)
-    plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps, parts=part)
+    if report and as_json:
+        raise OptionError("--json prints one thing.\nLeave --report out; then gatelab report FOLDER --json.")
+    options = read_pairs(option or [], "-o csv=texts.csv")
+    plan = make_plan(*find_study(study), quick=quick, seeds=seeds, steps=steps, parts=part, options=options)
     store = Store(out / plan.name)
     if status:
         _show_status(plan, store, as_json)
@@ -65,8 +76,10 @@ def command(
     if as_json:
         print(text)
         return
-    for table in _tables(outcome):
-        show(draw_table(table))
+    show_tables(_tables(outcome))
+    if report:
+        for place in (best_run(plan, store, outcome, own) for own in outcome.notes if outcome.of(own)):
+            show_tables(report_tables(make_report(place, best_seed(read_run(place)))))
     print("Written: " + ", ".join(map(str, written)))
 
 
@@ -74,8 +87,7 @@ def _show_status(plan: Plan, store: Store, as_json: bool) -> None:
     if as_json:
         print(json.dumps(status_rows(plan, store), indent=1))
         return
-    for table in status_tables(plan, store):
-        show(draw_table(table))
+    show_tables(status_tables(plan, store))
 
 
 def _tables(outcome: Outcome) -> tuple[TableText, ...]:

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from gatelab.cli.choices import read_backend, read_pairs
 from gatelab.cli.console import show
-from gatelab.cli.options import Backend, Json, Quiet, Threads, use_threads
+from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, use_threads
+from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError
 from gatelab.studies.spec import DEFAULT_INIT
 from gatelab.tasks import TASKS
@@ -20,6 +21,7 @@ from gatelab.training.record import Run
 from gatelab.training.settings import CHOICES, Settings, check_choice, make_settings
 from gatelab.views.cells import read_widths
 from gatelab.views.progress import training_bar
+from gatelab.views.reports import make_report, report_tables
 from gatelab.views.runs import run_table
 from gatelab.views.tables import draw_table
 
@@ -42,9 +44,7 @@ def command(
     clip: Annotated[float | None, typer.Option(help="Cut the gradient of each seed to this norm.")] = None,
     init: Annotated[str, typer.Option(help="How the recurrent layer starts: a scheme such as zeros.")] = DEFAULT_INIT,
     head_init: Annotated[str | None, typer.Option(help="How the output layer starts.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="An option of the task, as in order=permuted.")
-    ] = None,
+    option: Option = None,
     further: Annotated[
         list[str] | None, typer.Option("--set", help=f"Any setting, as in dropout=0.5. There are: {SETTINGS}.")
     ] = None,
@@ -53,6 +53,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; else one under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Then print what `gatelab report` says of the run.")] = False,
     backend: Backend = "auto",
     threads: Threads = 1,
     as_json: Json = False,
@@ -86,7 +87,12 @@ def command(
         choices = _read_choices(further or [], option or []) | given
         own_seeds = tuple(range(seeds or 1)) if seed is None else (seed,)
         settings = make_settings(task, cell, choices.pop("hidden_size", None), own_seeds, **choices)
-    _train(settings, out or Path("runs") / settings.identity, resume, read_backend(backend), as_json, quiet)
+    folder = out or Path("runs") / settings.identity
+    if report and as_json:
+        raise OptionError(f"--json prints one thing.\nLeave --report out; then gatelab report {folder} --json.")
+    _train(settings, folder, resume, read_backend(backend), as_json, quiet)
+    if report:
+        show_tables(report_tables(make_report(folder)))
 
 
 def _read_choices(further: list[str], option: list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gatelab.errors import OptionError
+from gatelab.errors import OptionError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
 from gatelab.nn.initialise import check_init
@@ -87,6 +87,7 @@ def make_plan(
     seeds: int | None = None,
     steps: int | None = None,
     parts: list[str] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The runs of a study. No data are read for it, but where parameters are matched: models are as wide as these ask.
 
@@ -97,6 +98,7 @@ def make_plan(
         seeds: this many instead, from 0 on.
         steps: at most so many instead, on every task.
         parts: these parts of the study only; None for all.
+        options: of tasks, for each part whose task has them.
 
     Raises:
         OptionError: a part, a cell, a start or another option that there is not, or the same run twice.
@@ -104,12 +106,14 @@ def make_plan(
         DataError: parameters are matched, and the data of their task are missing or broken.
     """
     runs, differences = [], {}
-    for part in _parts(study, parts):
+    chosen_parts = _parts(study, parts)
+    options_of = _shared_out(study, chosen_parts, options or {})
+    for part in chosen_parts:
         plan = study.tasks[part]
         full = _as_seeds(plan.seeds or study.seeds)
         chosen = _as_seeds(seeds or (study.quick.seeds if quick else None) or full)
         look = study.quick.tasks.get(part, NO_LESS) if quick else NO_LESS
-        smaller = look.choices | ({} if steps is None else {"steps": steps})
+        smaller = _merged(look.choices, {"options": options_of[part]}) | ({} if steps is None else {"steps": steps})
         own = _Choices(study, folder, part, plan, chosen, _merged(plan.choices, smaller))
         cells, trials = plan.cells or study.cells, _trials(plan, look)
         sizes: list[int | None] = [*plan.hidden_sizes] or [None]
@@ -181,6 +185,16 @@ def _parts(study: Study, wanted: list[str] | None) -> list[str]:
         if part not in from_study:
             raise OptionError(f"The study has no part '{part}'.\nIt has: {', '.join(from_study)}.")
     return [part for part in from_study if not wanted or part in wanted]
+
+
+def _shared_out(study: Study, parts: list[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options that each part's task has, by the parts."""
+    known = {part: find_task(study.task_of(part)).options.model_fields for part in parts}
+    for name in options:
+        if not any(name in own for own in known.values()):
+            there = dict.fromkeys(option for own in known.values() for option in own)
+            raise OptionError(f"No task of these parts has an option '{name}'.\n{nearest(name, there)}")
+    return {part: {name: value for name, value in options.items() if name in own} for part, own in known.items()}
 
 
 def _trials(plan: TaskPlan, look: QuickPart) -> tuple[Trial | None, ...]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 from torch import Tensor
 
 Classes = NDArray[np.int64]
@@ -101,13 +102,18 @@ def judge(logits: Tensor, target: Tensor, names: Sequence[str]) -> Classificatio
     bins = calibration_bins(shares.max(-1), answered == true)
     return Classification(
         accuracy=float((answered == true).mean()),
-        loss=float(log_loss(true, shares, labels=every)),
+        loss=float(_metrics().log_loss(true, shares, labels=every)),
         classes=_class_scores(true, answered, names),
         averages=tuple(_average(true, answered, names, kind) for kind in ("macro", "weighted")),
-        confusion=tuple(map(tuple, confusion_matrix(true, answered, labels=every).tolist())),
+        confusion=tuple(map(tuple, _metrics().confusion_matrix(true, answered, labels=every).tolist())),
         calibration_error=sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / len(true),
         bins=bins,
     )
+
+
+def _metrics() -> Any:
+    """Those of scikit-learn, which takes a second to load."""
+    return import_module("sklearn.metrics")
 
 
 def calibration_bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
@@ -127,14 +133,14 @@ def calibration_bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) 
 
 
 def _class_scores(true: Classes, answered: Classes, names: Sequence[str]) -> tuple[ClassScore, ...]:
-    columns = precision_recall_fscore_support(true, answered, labels=range(len(names)), zero_division=0.0)
+    columns = _metrics().precision_recall_fscore_support(true, answered, labels=range(len(names)), zero_division=0.0)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return tuple(ClassScore(name, *row) for name, row in zip(names, rows, strict=True))
 
 
 def _average(true: Classes, answered: Classes, names: Sequence[str], kind: str) -> ClassScore:
     labels = range(len(names))
-    precision, recall, f1, _ = precision_recall_fscore_support(
+    precision, recall, f1, _ = _metrics().precision_recall_fscore_support(
         true, answered, labels=labels, average=kind, zero_division=0.0
     )
     return ClassScore(f"{kind} average", float(precision), float(recall), float(f1), len(true))

@@ -1,6 +1,8 @@
-"""The page of a part of a study: its table, and beside each other what two of its cells do on the same inputs."""
+"""A part of a study looked at closely: its page, where two of its cells read the same inputs, and its best run."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from gatelab.studies.outcome import Group, Outcome
 from gatelab.studies.plan import Plan, PlannedRun
@@ -28,6 +30,11 @@ def study_scene(plan: Plan, store: Store, found: Outcome, part: str) -> Scene:
     shown = [first, max(others, key=_rank)] if others else [first]
     folders = [store.place(planned_of(plan, group).settings) for group in shown]
     return scene_of_run(*folders, tables=part_tables(found, part))
+
+
+def best_run(plan: Plan, store: Store, found: Outcome, part: str) -> Path:
+    """The folder of the best run of a part that is not searched, of any size and start."""
+    return store.place(planned_of(plan, max(found.of(part), key=_rank)).settings)
 
 
 def first_groups(found: Outcome, part: str) -> list[Group]:

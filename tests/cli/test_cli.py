@@ -342,6 +342,20 @@ def test_status_trains_nothing(gatelab, study, tmp_path):
     assert [row["stands"] for row in rows] == ["missing"] * 4
 
 
+def test_a_study_of_ones_own_texts_ends_with_their_classes(gatelab, tmp_path):
+    rows = [f"{'fine' if k % 2 else 'dull'} film {k},{'good' if k % 2 else 'bad'}" for k in range(60)]
+    (tmp_path / "own.csv").write_text("\n".join(["review,mood", *rows]))
+    options = [word for pair in ("csv=own.csv", "text=review", "label=mood") for word in ("-o", pair)]
+    words = ["study", "sentiment-csv", *options, "--seeds", "1", "--steps", "2", "--workers", "1", "--no-page"]
+    code, out, _ = gatelab(*words, "--report")
+    assert code == 0
+    for words_in_it in ("csv = own.csv", "precision, %", "macro average", "Answers", "Expected calibration error"):
+        assert words_in_it in out
+    assert gatelab(*words, "--report", "--json")[0] == 2
+    code, _, err = gatelab(*words, "-o", "colour=red")
+    assert (code, err.splitlines()[0]) == (2, "Error: No task of these parts has an option 'colour'.")
+
+
 def test_a_run_that_fails_ends_with_1_after_the_others(gatelab, study, tmp_path):
     words = ["study", study, "--seeds", "1", "--steps", "2", "--workers", "1"]
     gatelab(*words)

@@ -34,6 +34,33 @@ def test_tables_are_printed_and_nothing_is_written(report, tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_training_may_end_with_its_report(report, capfd):
+    words = [
+        "train",
+        "digits",
+        "--cell",
+        "f",
+        "--hidden",
+        "2",
+        "--steps",
+        "3",
+        "--seed",
+        "7",
+        "--out",
+        "other",
+        "--report",
+    ]
+    with pytest.raises(SystemExit):
+        main(words)
+    out = capfd.readouterr().out
+    for part in ("took all steps", "The model", "precision, %", "Expected calibration error"):
+        assert part in out
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--json"])
+    assert end.value.code == 2
+    assert "gatelab report other --json" in capfd.readouterr().err
+
+
 def test_json_is_the_whole_report_of_the_seed(report):
     code, out, _ = report("run", "--seed", "4", "--json")
     found = json.loads(out)

@@ -79,6 +79,26 @@ def test_what_is_asked_for_otherwise_is_said():
     assert make_plan(study, Path()).differences == {"digits": ()}
 
 
+def test_options_go_to_the_parts_whose_tasks_have_them():
+    study, _ = find_study("gates-2018")
+    plan = make_plan(study, Path(), parts=["digits-chosen", "parity"], options={"validation": 0.2})
+    found = {run.part: run.settings.options for run in plan.runs}
+    assert found == {"digits-chosen": {"validation": 0.2}, "parity": {"curriculum": True, "more": 0}}
+    assert plan.differences == {"digits-chosen": ("validation = 0.2 instead of 0.1",), "parity": ()}
+    (run, *_) = make_plan(study, Path(), quick=True, parts=["sentiment"], options={"train": 500, "length": 9}).runs
+    assert {name: run.settings.options[name] for name in ("train", "test", "length")} == {
+        "train": 500,
+        "test": 2000,
+        "length": 9,
+    }
+
+
+def test_an_option_that_no_part_has_offers_the_nearest():
+    with pytest.raises(OptionError, match="No task of these parts has an option 'moore'") as error:
+        make_plan(*find_study("gates-2018"), parts=["digits", "parity"], options={"moore": 3})
+    assert "more" in str(error.value)
+
+
 def test_a_quick_look_has_a_folder_of_its_own():
     assert {make_plan(small(), Path(), quick=quick).name for quick in (False, True)} == {"small", "small-quick"}
 

@@ -5,7 +5,8 @@ import torch
 
 from gatelab.tasks import find_task, read_options
 from gatelab.views.figures import save_figure
-from gatelab.views.forecasts import draw_forecasts, some_forecasts
+from gatelab.views.forecast_figures import draw_forecasts
+from gatelab.views.forecasts import some_forecasts
 
 LEVELS = [step % 7 + step / 50 for step in range(200)]
 
