@@ -250,7 +250,8 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
     seeds = max(group.seeds for group in groups)
     starts = ", ".join(dict.fromkeys(group.init for group in groups))
     units = ", ".join(f"{m.name} in {m.unit}" for m in task.measures if m.unit)
-    sentences = [f"{seeds} seeds a row, at most {groups[0].length}, start: {starts}. {units}.".replace(" .", "")]
+    counted = f"{seeds} seed{'s' * (seeds > 1)} a row"
+    sentences = [f"{counted}, at most {groups[0].length}, start: {starts}. {units}.".replace(" .", "")]
     if found.differences[part]:
         sentences.append(f"Otherwise than in the study's file: {', '.join(found.differences[part])}.")
     if task.solves:
