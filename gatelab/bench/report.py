@@ -23,6 +23,7 @@ from gatelab.bench.sizes import Size
 from gatelab.bench.steps import StepReport, measure_steps
 from gatelab.bench.streaming import measure_streaming
 from gatelab.bench.timing import Watch
+from gatelab.bench.training import measure_training
 from gatelab.bench.verdicts import Verdict
 
 MORE: dict[str, Callable[[Conditions, Watch], Findings]] = {
@@ -31,6 +32,7 @@ MORE: dict[str, Callable[[Conditions, Watch], Findings]] = {
     "first-calls": measure_first_calls,
     "streaming": measure_streaming,
     "probes": measure_probes,
+    "training": measure_training,
 }
 """Further questions, a table each."""
 
