@@ -18,10 +18,11 @@ from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.nn.direct import call_directly
 from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
-from gatelab.nn.sequences import Lengths, Sequences, check_like, read_sequences
+from gatelab.nn.sequences import Lengths, Sequences, as_it_came, check_like, read_sequences, time_first
 from gatelab.nn.state import make_state, read_state, state_type
 from gatelab.nn.stepping import is_alone, is_bare, take_step
 from gatelab.nn.watching import Inside, Sight, Watch
@@ -179,6 +180,10 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: a shape, dtype, device or length that does not fit.
         """
+        if state is None and lengths is None and resets is None and self.watch is None:
+            found = self._call_directly(x)
+            if found is not None:
+                return found
         read = self._sequences(x, lengths, resets)
         sights: list[Sight] = []
         output, final = run_layers(
@@ -226,6 +231,26 @@ class Recurrent(nn.Module):
         time = -2 if self.batch_first and x.ndim > 1 else -3 if x.ndim > 1 else 0
         output, state = self(x.unsqueeze(time), state)
         return output.squeeze(time), state
+
+    def _call_directly(self, x: object) -> tuple[Tensor, Any] | None:
+        """The output and the states by the shortest way; None if something on the long way counts here."""
+        draws = self.training and (self.recurrent_dropout or self.dropout)
+        if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
+            return None
+        if x.ndim != (3 if self.replicas is None else 4) or x.shape[-1] != self.input_size:
+            return None
+        steps = time_first(x, self.batch_first)
+        found = call_directly(
+            self,
+            steps,
+            backend=self.backend,
+            names=[place.parameters.values() for place in self._places],
+            directions=lambda: chain.from_iterable(self._layers(None, steps, batched=True)),
+        )
+        if found is None:
+            return None
+        output, final = found
+        return as_it_came(output, self.batch_first), make_state(self.cell.states, join_states(final, batched=True))
 
     def _quick_step(self, x: Tensor, state: object) -> tuple[Tensor, list[Tensor]] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""

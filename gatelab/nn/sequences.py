@@ -84,7 +84,7 @@ def read_sequences(
     if not batched:  # (T, I) is a batch of one, whatever batch_first says; torch has it so too.
         x = x.unsqueeze(1)
     else:
-        x = _time_first(x, batch_first)
+        x = time_first(x, batch_first)
     if replicas is not None and x.ndim == 3:
         x = x.unsqueeze(1).expand(-1, replicas, -1, -1)
     if x.shape[0] == 0:
@@ -97,11 +97,8 @@ def read_sequences(
         steps = None if steps is None else steps & ragged.alive
 
     def restore(output: Tensor) -> Tensor:
-        if replicas is not None:
-            output = output.transpose(0, 1)  # (R, T, B, W)
-        if not batched:
-            return output.squeeze(-2)
-        return output.transpose(-2, -3) if batch_first else output
+        ordered = as_it_came(output, batch_first and batched)
+        return ordered if batched else ordered.squeeze(-2)
 
     order = ("sequence", "step") if batch_first else ("step", "sequence")
     axes = (*(("replica",) if replicas is not None else ()), *(order if batched else ("step",)), "unit")
@@ -170,11 +167,17 @@ def _check_input(x: Tensor, input_size: int, batch_first: bool, replicas: int | 
     raise ShapeError(f"The input has dtype {x.dtype}.\nGive floating point: x.float().")
 
 
-def _time_first(tensor: Tensor, batch_first: bool) -> Tensor:
+def time_first(tensor: Tensor, batch_first: bool) -> Tensor:
     """([R,] T, B, ...) or ([R,] B, T, ...) as (T, [R,] B, ...)."""
     if tensor.ndim == 3:
         return tensor.transpose(0, 1) if batch_first else tensor
     return tensor.movedim(-2, 0) if batch_first else tensor.movedim(-3, 0)
+
+
+def as_it_came(output: Tensor, batch_first: bool) -> Tensor:
+    """(T, [R,] B, W) as ([R,] T, B, W) or ([R,] B, T, W)."""
+    ordered = output.transpose(0, 1) if output.ndim == 4 else output
+    return ordered.transpose(-2, -3) if batch_first else ordered
 
 
 def _read_resets(
@@ -188,7 +191,7 @@ def _read_resets(
     plain = (steps,) if not batched else (batch, steps) if batch_first else (steps, batch)
     if resets.shape not in (plain, (replicas, *plain)):
         raise ShapeError(f"resets has shape {tuple(resets.shape)}.\nGive one a step, {plain}.")
-    shaped = resets.unsqueeze(1) if not batched else _time_first(resets.unsqueeze(-1), batch_first).squeeze(-1)
+    shaped = resets.unsqueeze(1) if not batched else time_first(resets.unsqueeze(-1), batch_first).squeeze(-1)
     if replicas is not None and shaped.ndim == 2:
         shaped = shaped.unsqueeze(1)
     return shaped.unsqueeze(-1).to(x.device)

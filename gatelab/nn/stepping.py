@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as modules
 
-from gatelab.backends.base import Backend, Run, must_be_seen
+from gatelab.backends.base import Backend, Run
 from gatelab.backends.cpu.refusal import lie_well
 from gatelab.backends.cpu.stepping import Steps
 from gatelab.backends.registry import BACKENDS, pick
+from gatelab.nn.direct import nothing_looks_on
 from gatelab.nn.function import NO_NOISE, Direction, make_run
 
 
@@ -32,13 +33,7 @@ and must not refer to it."""
 
 def is_alone() -> bool:
     """Whether only numbers count: no gradient, compiler, transform or cast is at work."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch.is_grad_enabled()
-        or must_be_seen()
-        or torch.is_autocast_enabled("cpu")
-        or torch._C._get_tracing_state()
-    )
+    return not torch.is_grad_enabled() and nothing_looks_on()
 
 
 def is_bare(layer: nn.Module, forward: Callable[..., object]) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 from gatelab.backends import eager
 from gatelab.backends.base import Backend, Form, Result, Run, is_batched, must_be_seen, put_together, tensors_of
 from gatelab.backends.cpu import kernels, operators
+from gatelab.backends.cpu.call import Tensors
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.looking import seen_of
 from gatelab.backends.cpu.refusal import why_not
@@ -41,15 +42,31 @@ def run(asked: Run, host: Host | None = None) -> Result:
     if not asked.x.numel():
         return eager.run(asked)
     shape, tensors = find_shape(asked, host or this_host()), tensors_of(asked)
-    if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors):
-        output, *rest = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
-        states = shape.form.states
-        if not shape.form.watched:
-            return Result(output, tuple(rest))
-        *shown, record = rest[states:]
-        return Result(output, tuple(rest[:states]), seen_of(shape, tensors, shown, record))
+    states = shape.form.states
+    output, *rest = run_known(shape, tensors)
+    if not shape.form.watched:
+        return Result(output, tuple(rest))
+    if not _is_saved(tensors):
+        return Result(output, tuple(rest[:states]), tuple(rest[states:]))
+    *shown, record = rest[states:]
+    return Result(output, tuple(rest[:states]), seen_of(shape, tensors, shown, record))
+
+
+def run_known(shape: Shape, tensors: Tensors) -> tuple[Tensor, ...]:
+    """A run of a known shape, whose tensors kernels can take, with nothing that has to see each operation.
+
+    Returns:
+        The output, the final states, and if something is watched what is seen; with gradients then the record, too.
+    """
+    if _is_saved(tensors):
+        return _Kernels.apply(shape, *tensors)  # type: ignore[no-any-return, no-untyped-call]
     output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
-    return Result(output, state, seen)
+    return output, *state, *seen
+
+
+def _is_saved(tensors: Tensors) -> bool:
+    """Whether a gradient may be asked for."""
+    return torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors)
 
 
 class _Kernels(torch.autograd.Function):

@@ -1,0 +1,194 @@
+"""`layer(x)` by the shortest way: the bits of the long one, and the long one wherever something else counts."""
+
+import copy
+import gc
+import pickle
+import weakref
+
+import pytest
+import torch
+from torch.nn.utils import parametrize
+
+import gatelab as gl
+from gatelab.backends import eager
+from gatelab.errors import ShapeError
+from gatelab.nn import direct, recurrent
+
+T, B, I, H = 5, 4, 3, 6
+
+
+def layer_of(cell="lstm", **options):
+    torch.manual_seed(0)
+    return gl.Recurrent(cell, I, H, **options)
+
+
+def inputs(layer, steps=T):
+    shape = (B, steps, I) if layer.batch_first else (steps, B, I)
+    return torch.randn(*([] if layer.replicas is None else [layer.replicas]), *shape, requires_grad=True)
+
+
+@pytest.fixture
+def long_way(monkeypatch):
+    """The calls that were made on it."""
+    taken, run = [], recurrent.run_layers
+
+    def run_layers(*given, **options):
+        taken.append(1)
+        return run(*given, **options)
+
+    monkeypatch.setattr(recurrent, "run_layers", run_layers)
+    return taken
+
+
+def results(layer, x):
+    """Output, states, and the gradients of a loss in all of them."""
+    for value in (x, *layer.parameters()):
+        value.grad = None
+    output, state = layer(x)
+    (output.square().sum() + sum(part.sin().sum() for part in state)).backward()
+    return [output, *state, x.grad, *(value.grad for value in layer.parameters())]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "f", "elman", "min_gru", "gru_original"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"batch_first": True},
+        {"num_layers": 3},
+        {"replicas": 2},
+        {"replicas": 2, "batch_first": True, "num_layers": 2},
+    ],
+)
+def test_the_bits_and_the_strides_of_the_long_way(cell, options, long_way, monkeypatch):
+    layer = layer_of(cell, **options)
+    x = inputs(layer)
+    for _ in range(2):  # Known, and found again.
+        ours = results(layer, x)
+    assert not long_way
+    with torch.no_grad():
+        alone = layer(x)
+    monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x: None)
+    theirs = results(layer, x)
+    assert long_way
+    for own, other in zip([*ours, alone[0], *alone[1]], [*theirs, *theirs[: 1 + len(alone[1])]], strict=True):
+        assert torch.equal(own, other)
+        assert own.stride() == other.stride()
+    assert type(alone[1]) is type(layer(x)[1])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bidirectional": True},
+        {"zoneout": 0.1},
+        {"learned_state": True},
+        {"recurrent_dropout": 0.1},
+        {"num_layers": 2, "dropout": 0.1},
+        {"backend": "eager"},
+        {"backend": eager.BACKEND},
+    ],
+)
+def test_layers_that_do_more_take_the_long_way(options, long_way):
+    layer = layer_of(**options)
+    layer(inputs(layer))
+    assert long_way
+
+
+def test_out_of_training_dropout_does_nothing(long_way):
+    layer = layer_of(num_layers=2, dropout=0.5, recurrent_dropout=0.5).eval()
+    layer(inputs(layer))
+    assert not long_way
+
+
+def test_whatever_is_given_beside_the_input_takes_the_long_way(long_way):
+    layer = layer_of()
+    x = inputs(layer)
+    _, state = layer(x)
+    calls = [{"state": state}, {"lengths": [T] * B}, {"resets": torch.zeros(T, B, dtype=torch.bool)}]
+    for count, given in enumerate(calls, 1):
+        layer(x, **given)
+        assert len(long_way) == count
+    with gl.probe(layer, "f") as record:
+        layer(x)
+    assert len(long_way) == 4
+    assert record["f"].shape == (T, B, H)
+    layer(x[:, 0])  # One sequence without the axis of a batch.
+    assert len(long_way) == 5
+
+
+def test_who_looks_on_sees_the_long_way(long_way):
+    layer = layer_of()
+    x = inputs(layer).detach()
+    layer(x)
+    torch.func.vmap(lambda own: layer(own)[0], in_dims=1)(x.unsqueeze(1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x)[0].dtype == torch.bfloat16
+    assert len(long_way) == 2
+    parametrize.register_parametrization(layer, "R_f_l0", torch.nn.Identity())
+    expected = layer(x)[0]
+    assert len(long_way) == 3
+    parametrize.remove_parametrizations(layer, "R_f_l0")
+    assert torch.equal(layer(x)[0], expected)
+
+
+def test_parameters_that_change_their_kind_are_an_error_or_count():
+    layer = layer_of()
+    x = inputs(layer).detach()
+    layer(x)
+    with pytest.raises(ShapeError, match="float32"):
+        layer.double()(x)
+    assert layer(x.double())[0].dtype == torch.float64
+    layer = layer_of()
+    before = layer(x)[0]
+    with torch.no_grad():
+        layer.b_f_l0 += 1
+    assert not torch.equal(layer(x)[0], before)
+    turned = layer.R_f_l0.detach().clone()
+    expected = layer(x)[0]
+    layer.R_f_l0.data = turned.t().contiguous().t()
+    assert torch.equal(layer(x)[0], expected)
+
+
+def test_a_change_in_place_before_the_way_back_is_noticed():
+    layer = layer_of()
+    output, _ = layer(inputs(layer))
+    with torch.no_grad():
+        layer.R_f_l0.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.sum().backward()
+
+
+def test_the_backend_may_change(long_way):
+    layer = layer_of()
+    x = inputs(layer)
+    first = layer(x)[0]
+    layer.backend = "eager"
+    torch.testing.assert_close(layer(x)[0], first)
+    assert len(long_way) == 1
+    layer.backend = "auto"
+    assert torch.equal(layer(x)[0], first)
+    assert len(long_way) == 1
+
+
+def test_what_is_remembered_has_bounds_and_goes_with_the_layer(monkeypatch):
+    monkeypatch.setattr(direct, "MOST", 3)
+    layer = layer_of()
+    for steps in range(1, 9):
+        layer(inputs(layer, steps))
+        assert len(direct._KNOWN[layer]) <= 3
+    twin = copy.deepcopy(layer)
+    assert twin not in direct._KNOWN
+    assert len(pickle.dumps(layer)) < 20_000
+    gone = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_input_that_is_none_says_so():
+    layer = layer_of()
+    for x, says in ((torch.zeros(0, B, I), "0 time steps"), (torch.zeros(T, B, I + 1), "features"), (3, "is a int")):
+        with pytest.raises(ShapeError, match=says):
+            layer(x)
+    assert layer(torch.zeros(T, 0, I))[0].shape == (T, 0, H)
