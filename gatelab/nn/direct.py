@@ -86,7 +86,7 @@ def call_directly(
     if known is None:
         if len(remembered) >= MOST:
             remembered.clear()
-        known = remembered[key] = _prepare(x, backend, directions())
+        known = remembered[key] = _prepare(x, backend, directions)
     final = []
     for (shape, sizes, before, after), values in zip(known, parameters, strict=bool(known)):
         if list(map(SHAPE, values)) != sizes or not lie_well((x, *values), x.dtype):
@@ -96,12 +96,12 @@ def call_directly(
     return (x, final) if final else None
 
 
-def _prepare(x: Tensor, backend: str | Backend, directions: Iterable[Direction]) -> tuple[Known, ...]:
+def _prepare(x: Tensor, backend: str | Backend, directions: Callable[[], Iterable[Direction]]) -> tuple[Known, ...]:
     """What each layer does with such an input, if the kernels of the processor are what does it."""
     if backend not in ("auto", "cpu") or not (x.numel() and x.is_floating_point() and lie_well((x,), x.dtype)):
         return ()
     cpu, known = BACKENDS["cpu"], []
-    for direction in directions:
+    for direction in directions():
         asked = make_run(direction, x, None, None, NO_NOISE)
         if cpu.why_not(asked) is not None or (backend == "auto" and pick(asked) is not cpu):
             return ()
