@@ -27,19 +27,6 @@ def inputs(layer, steps=T):
     return torch.randn(*([] if layer.replicas is None else [layer.replicas]), *shape, requires_grad=True)
 
 
-@pytest.fixture
-def long_way(monkeypatch):
-    """The calls that were made on it."""
-    taken, run = [], recurrent.run_layers
-
-    def run_layers(*given, **options):
-        taken.append(1)
-        return run(*given, **options)
-
-    monkeypatch.setattr(recurrent, "run_layers", run_layers)
-    return taken
-
-
 def results(layer, x):
     """Output, states, and the gradients of a loss in all of them."""
     for value in (x, *layer.parameters()):
