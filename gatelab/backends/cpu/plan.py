@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from gatelab.backends.cpu.layout import Layout
 from gatelab.backends.cpu.task import Task
@@ -191,6 +191,7 @@ def forward_plan(task: Task, layout: Layout, saves: bool) -> Plan:
     return draft.plan(record(task, saves), seen=seen)
 
 
+@lru_cache(maxsize=4096)
 def place_in_record(task: Task, name: str) -> tuple[str, int] | None:
     """Where a watched name lies in a record that is kept: its row, and how many steps later; None if it does not."""
     value, states = task.schedule.values[name], _lies_with_state(task)
