@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gatelab.errors import OptionError
 from gatelab.studies.statistics import Array, median_interval
@@ -24,6 +25,9 @@ DASHES = ("-", "--", "-.", ":")
 """One for each line in turn, so that they can be told apart in grey."""
 Curve = Sequence[tuple[int, float | None]]
 """Steps, and what was found there; None for what was not finite."""
+
+FEW_DECADES = 50
+"""Times that the last step is the first, up to which 2 and 5 have a label as 1 has."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ def _held(curve: Sequence[tuple[int, float]], steps: Array) -> Array:
 
 def _tidy(axes: Axes, quantity: str) -> None:
     axes.set_xscale("log")
+    first, last = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if last < FEW_DECADES * first else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(quantity, loc="left", fontsize=10, color=INK)
     axes.set_xlabel("steps", fontsize=9, color=INK)
     axes.tick_params(labelsize=8, colors=INK)

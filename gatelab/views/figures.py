@@ -106,7 +106,8 @@ def draw_figure(data: FigureData) -> Figure:
     rows, columns = len(data.grid), len(data.grid[0])
     lines = max(len(panel.rows) for row in data.grid for panel in row)
     layout = ConstrainedLayoutEngine(wspace=0.04, hspace=0.04, w_pad=0.08, h_pad=0.06)
-    figure = Figure(figsize=(1.2 + 3.1 * max(columns, 2), 1.4 + rows * (0.75 + 0.32 * lines)), layout=layout)
+    width = width_beside(data.title, 1.2 + 3.1 * max(columns, 2))
+    figure = Figure(figsize=(width, 1.4 + rows * (0.75 + 0.32 * lines)), layout=layout)
     # Panels below each other show the same quantity, so they share its axis.
     axes = figure.subplots(rows, columns, squeeze=False, sharex="col")
     for row, panels in enumerate(data.grid):
@@ -123,6 +124,11 @@ def draw_figure(data: FigureData) -> Figure:
     figure.legend(handles=_legend(has_reports), loc="outside upper right", ncols=4, frameon=False, fontsize=9)
     figure.supxlabel(data.footnote, x=0.01, ha="left", fontsize=8, color="#555555")
     return figure
+
+
+def width_beside(title: str, least: float) -> float:
+    """Inches of a figure whose title has a legend of four entries on its right."""
+    return max(least, 4.6 + 0.11 * len(title))
 
 
 def save_figure(figure: Figure, stem: Path) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gatelab.views.figures import FAINT, INK
+from gatelab.views.figures import FAINT, INK, width_beside
 from gatelab.views.search_figures import Places, Scale, SearchFigure, SearchRow
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -28,7 +28,8 @@ def draw_search(data: SearchFigure) -> Figure:
     has_shares = any(row.shares for row in data.rows)
     columns = len(data.scales) + has_shares
     layout = ConstrainedLayoutEngine(wspace=0.03, hspace=0.03, w_pad=0.06, h_pad=0.04)
-    figure = Figure(figsize=(1.0 + 2.7 * max(columns, 2), 1.8 + 1.0 * len(data.rows)), layout=layout)
+    width = width_beside(data.title, 1.0 + 2.7 * max(columns, 2))
+    figure = Figure(figsize=(width, 1.8 + 1.0 * len(data.rows)), layout=layout)
     axes = figure.subplots(len(data.rows), columns, squeeze=False)
     cells = list(dict.fromkeys(row.cell for row in data.rows))
     for row, places in zip(data.rows, axes, strict=True):
