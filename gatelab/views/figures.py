@@ -131,6 +131,16 @@ def width_beside(title: str, least: float) -> float:
     return max(least, 4.6 + 0.11 * len(title))
 
 
+def tidy_series(axes: Axes) -> None:
+    """The look of axes with values over steps."""
+    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.01)
+    axes.tick_params(length=0, labelsize=9, colors=INK)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
 def save_figure(figure: Figure, stem: Path) -> tuple[Path, ...]:
     """Writes a PNG and an SVG, equal bytes for equal figures; their paths.
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR
+from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, tidy_series
 from gatelab.views.forecasts import Forecast
 
 
@@ -33,9 +33,4 @@ def _draw_one(axes: Axes, one: Forecast) -> None:
     axes.plot(after, one.true, color=INK, linewidth=1.0, marker=".", markersize=4, label="what came")
     axes.plot(after, one.quantiles[0.5], color=SEED_COLOUR, linewidth=1.8, label="forecast")
     axes.plot(after, [one.past[-1]] * len(after), color=REPORT_COLOUR, linestyle="--", linewidth=1.0, label="naive")
-    axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.margins(x=0.01)
-    axes.tick_params(length=0, labelsize=9, colors=INK)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    tidy_series(axes)

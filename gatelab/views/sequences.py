@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR
+from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, tidy_series
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,5 @@ def draw_sequence(data: Sequence) -> Figure:
     axes.axvline(given - 0.5, color=INK, linewidth=0.8, linestyle=":")
     axes.set_title(data.title, loc="left", fontsize=11, fontweight="bold", color=INK)
     axes.set_xlabel(f"step; the first {given} are given", fontsize=9, color=INK)
-    axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.margins(x=0.01)
-    axes.tick_params(length=0, labelsize=9, colors=INK)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    tidy_series(axes)
     return figure

@@ -1,24 +1,17 @@
 """`gatelab bench`: its tables, its JSON, and its errors."""
 
 import json
+from functools import partial
 
 import pytest
 
 from gatelab.bench.report import MORE
-from gatelab.cli.main import main
 
 
 @pytest.fixture
-def bench(capfd):
+def bench(command):
     """Runs the command; its exit code, output and error output."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as end:
-            main(["bench", *words])
-        out, err = capfd.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
+    return partial(command, "bench")
 
 
 QUICK = ("--seconds", "0", "--threads", "1", "--no-peers")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from gatelab import __version__
-from gatelab.cli.main import COMMANDS, main
+from gatelab.cli.main import COMMANDS
 from gatelab.language.lookup import cells
 
 STUDY = """
@@ -30,17 +30,10 @@ CELL = "h = tanh(W @ x + R @ h + b)"
 
 
 @pytest.fixture
-def gatelab(capfd, tmp_path, monkeypatch):
+def gatelab(command, tmp_path, monkeypatch):
     """Runs a command in an empty folder; its exit code, output and error output."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as end:
-            main(words)
-        out, err = capfd.readouterr()
-        return end.value.code or 0, out, err
-
-    return run
+    return command
 
 
 @pytest.fixture

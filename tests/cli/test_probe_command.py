@@ -1,6 +1,7 @@
 """`gatelab probe`: what it prints and writes, and how it ends."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -10,19 +11,11 @@ from gatelab.training.settings import make_settings
 
 
 @pytest.fixture
-def probe(capfd, tmp_path, monkeypatch):
+def probe(command, tmp_path, monkeypatch):
     """Runs the command in a folder with a small finished run; its exit code, output and error output."""
     monkeypatch.chdir(tmp_path)
     fit(make_settings("digits", "f", 2, (0, 4), steps=20), tmp_path / "run")
-    capfd.readouterr()
-
-    def call(*words):
-        with pytest.raises(SystemExit) as end:
-            main(["probe", *words])
-        out, err = capfd.readouterr()
-        return end.value.code or 0, out, err
-
-    return call
+    return partial(command, "probe")
 
 
 PICTURES = [

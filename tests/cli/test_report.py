@@ -1,28 +1,20 @@
 """`gatelab report`: what it prints and writes, and how it ends."""
 
 import json
+from functools import partial
 
 import pytest
 
-from gatelab.cli.main import main
 from gatelab.training.fit import fit
 from gatelab.training.settings import make_settings
 
 
 @pytest.fixture
-def report(capfd, tmp_path, monkeypatch):
+def report(command, tmp_path, monkeypatch):
     """Runs the command in a folder with a finished run of two seeds; its exit code, output and error output."""
     monkeypatch.chdir(tmp_path)
     fit(make_settings("digits", "f", 3, (0, 4), steps=20), tmp_path / "run")
-    capfd.readouterr()
-
-    def call(*words):
-        with pytest.raises(SystemExit) as end:
-            main(["report", *words])
-        out, err = capfd.readouterr()
-        return end.value.code or 0, out, err
-
-    return call
+    return partial(command, "report")
 
 
 def test_tables_are_printed_and_nothing_is_written(report, tmp_path):
@@ -34,7 +26,7 @@ def test_tables_are_printed_and_nothing_is_written(report, tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_training_may_end_with_its_report(report, capfd):
+def test_a_training_may_end_with_its_report(report, command):
     words = [
         "train",
         "digits",
@@ -50,15 +42,13 @@ def test_a_training_may_end_with_its_report(report, capfd):
         "other",
         "--report",
     ]
-    with pytest.raises(SystemExit):
-        main(words)
-    out = capfd.readouterr().out
+    code, out, _ = command(*words)
+    assert code == 0
     for part in ("took all steps", "The model", "precision, %", "Expected calibration error"):
         assert part in out
-    with pytest.raises(SystemExit) as end:
-        main([*words, "--json"])
-    assert end.value.code == 2
-    assert "gatelab report other --json" in capfd.readouterr().err
+    code, _, err = command(*words, "--json")
+    assert code == 2
+    assert "gatelab report other --json" in err
 
 
 def test_json_is_the_whole_report_of_the_seed(report):
