@@ -11,8 +11,8 @@ import gatelab
 
 ROOT = Path(gatelab.__file__).parent
 WAY = (
-    *("errors", "files", "language", "compiler", "backends", "nn", "data", "tasks", "training", "probes", "studies"),
-    *("views", "bench"),
+    *("errors", "files", "process", "language", "compiler", "backends", "nn", "data", "tasks", "training"),
+    *("probes", "studies", "views", "bench"),
 )
 """The folders in the order of the data. `testing`, `cli` and the door itself may import all of them."""
 ENDS = ("testing", "cli", "__init__")

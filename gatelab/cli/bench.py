@@ -21,6 +21,7 @@ from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError, nearest
 from gatelab.language.lookup import cells as all_cells
 from gatelab.language.lookup import find_cell
+from gatelab.process import keep_memory
 
 ALL, NONE = "all", "none"
 FOR_CELLS = tuple(SIZES[name] for name in SIZES_OF_CELLS)
@@ -62,6 +63,7 @@ def command(
         more=_choose(more or [NONE], tuple(MORE), _find_more),
     )
     conditions = Conditions(backend, _threads(threads), seconds)
+    keep_memory()  # For ours and the peers alike: else chance decides which of them pays for cleared pages.
     with bench_bar(wanted.parts, quiet) as watch:
         report = run_bench(wanted, conditions, watch)
     if as_json:

@@ -11,9 +11,10 @@ import torch
 import typer
 
 from gatelab.cli.console import show
-from gatelab.cli.options import Json, use_threads
+from gatelab.cli.options import Json
 from gatelab.errors import OptionError
 from gatelab.nn.saving import load, read_facts
+from gatelab.process import set_up_process
 from gatelab.tasks.sentiment import probabilities
 from gatelab.tasks.texts import Reading
 from gatelab.views.tables import TableText, draw_table
@@ -25,7 +26,7 @@ def command(
     seed: Annotated[int | None, typer.Option(min=0, help="Which of the run's seeds; else its first.")] = None,
     as_json: Json = False,
 ) -> None:
-    use_threads(1)
+    set_up_process(1)
     keeps = read_facts(run).get("keeps") or {}
     if keeps.get("kind") != "texts":
         raise OptionError(f"The model of {run} has not learned to classify texts.\nGive a run of the task sentiment.")

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from gatelab.cli.options import Json, use_threads
+from gatelab.cli.options import Json
 from gatelab.data.text import END_OF_LINE, UNITS
 from gatelab.data.vocabulary import UNKNOWN, Vocabulary
 from gatelab.errors import OptionError, nearest
 from gatelab.nn.generation import generate
 from gatelab.nn.models import SequenceModel
 from gatelab.nn.saving import load, read_facts
+from gatelab.process import set_up_process
 from gatelab.tasks.sine import STARTS, continue_series
 from gatelab.views.figures import save_figure
 from gatelab.views.sequences import Sequence, draw_sequence
@@ -181,7 +182,7 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Draw a series to this file, as .png and .svg.")] = None,
     as_json: Json = False,
 ) -> None:
-    use_threads(1)  # At a step of one sequence more only wait for each other.
+    set_up_process(1)  # At a step of one sequence more only wait for each other.
     keeps = read_keeps(run)
     wanted = Wanted(run, seed, prompt, length, temperature, top_k, random_seed, out, as_json)
     KINDS[keeps["kind"]](load(run, seed), keeps, wanted)

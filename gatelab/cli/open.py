@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from gatelab.cli.options import use_threads
 from gatelab.errors import OptionError
+from gatelab.process import set_up_process
 from gatelab.views.app.room import Room
 from gatelab.views.live.exhibits import open_exhibits
 
@@ -24,7 +24,7 @@ def command(
 ) -> None:
     if find_spec("dash") is None:
         raise OptionError("The live view needs dash, which is not installed.\nInstall it: pip install 'gatelab[app]'")
-    use_threads(1)
+    set_up_process(1)
     room = Room(open_exhibits(runs, seed))
 
     def opened(address: str) -> None:

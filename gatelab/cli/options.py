@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -31,8 +30,3 @@ Backend = Annotated[
     str,
     typer.Option(help="What computes the layers: auto, cpu, eager or torch. Results agree but for rounding."),
 ]
-
-
-def use_threads(count: int) -> None:
-    """Has torch use so many threads."""
-    torch.set_num_threads(count)

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 from rich.console import Console
 
-from gatelab.cli.options import Json, Quiet, Threads, use_threads
+from gatelab.cli.options import Json, Quiet, Threads
 from gatelab.cli.tables import show_tables
 from gatelab.errors import StoreError
+from gatelab.process import set_up_process
 from gatelab.views.figures import save_figure
 from gatelab.views.gate_figures import draw_lines, gate_lines
 from gatelab.views.heat_figures import draw_heat, heat_maps
@@ -46,7 +47,7 @@ def command(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    use_threads(threads)
+    set_up_process(threads)
     console = Console(stderr=True, quiet=quiet or not Console(stderr=True).is_terminal)
     with console.status("opens the run") as status:
         opened = open_probe(run, seed, {"--bits": bits or (), "--text": text or ()})

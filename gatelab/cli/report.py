@@ -9,9 +9,10 @@ import typer
 from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
-from gatelab.cli.options import Json, Threads, use_threads
+from gatelab.cli.options import Json, Threads
 from gatelab.cli.tables import show_tables
 from gatelab.errors import StoreError
+from gatelab.process import set_up_process
 from gatelab.training.folder import read_run
 from gatelab.views.curve_figures import draw_curves, learning_curves
 from gatelab.views.figures import save_figure
@@ -27,7 +28,7 @@ def command(
     threads: Threads = 1,
     as_json: Json = False,
 ) -> None:
-    use_threads(threads)
+    set_up_process(threads)
     report = make_report(run, seed)
     written = [] if out is None else _write_figures(report, run, out)
     if as_json:

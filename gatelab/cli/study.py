@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from gatelab.cli.choices import read_backend, read_pairs
-from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers, use_threads
+from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers
 from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError
 from gatelab.files import write_atomically
+from gatelab.process import set_up_process
 from gatelab.studies.outcome import Outcome, make_outcome
 from gatelab.studies.plan import Plan, make_plan
 from gatelab.studies.run import run_study
@@ -57,7 +58,7 @@ def command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    use_threads(threads)
+    set_up_process(threads)
     if report and as_json:
         raise OptionError("--json prints one thing.\nLeave --report out; then gatelab report FOLDER --json.")
     options = read_pairs(option or [], "-o csv=texts.csv")

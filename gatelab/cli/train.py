@@ -10,9 +10,10 @@ from pydantic import TypeAdapter
 
 from gatelab.cli.choices import read_backend, read_pairs
 from gatelab.cli.console import show
-from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, use_threads
+from gatelab.cli.options import Backend, Json, Option, Quiet, Threads
 from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError
+from gatelab.process import set_up_process
 from gatelab.studies.spec import DEFAULT_INIT
 from gatelab.tasks import TASKS
 from gatelab.training.fit import fit
@@ -59,7 +60,7 @@ def command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    use_threads(threads)
+    set_up_process(threads)
     if seed is not None and seeds is not None:
         raise OptionError("--seed names one seed and --seeds counts them.\nGive one of the two.")
     if (task is None) == (source is None):

@@ -19,6 +19,7 @@ import torch
 from joblib import Parallel, cpu_count, delayed
 
 from gatelab.errors import BusyError, GatelabError
+from gatelab.process import set_up_process
 from gatelab.studies.plan import PlannedRun
 from gatelab.training.fit import fit
 from gatelab.training.loop import Progress
@@ -111,7 +112,7 @@ def _make_in_processes(jobs: Sequence[Job], workers: int, tell: Tell) -> Iterato
 
 def _work(job: Job, board: Path, parent: int, threads: int) -> Made:
     """Makes a run in a worker, whose parent follows it on the board: a file with the progress as JSON."""
-    torch.set_num_threads(threads)
+    set_up_process(threads)
     if os.getpid() != parent:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends its workers.
     told = 0.0

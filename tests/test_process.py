@@ -1,0 +1,44 @@
+"""A process that is set up keeps the memory that it has had."""
+
+import platform
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from gatelab.process import keep_memory
+
+PAGES = """
+import resource, sys
+import torch
+from gatelab.process import set_up_process
+if sys.argv[1] == "kept":
+    set_up_process(1)
+def use():
+    held = [torch.ones(2**20) for _ in range(10)]
+use(), use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, torch.get_num_threads())
+"""
+GLIBC = platform.libc_ver()[0] == "glibc"
+
+
+def pages_of(how):
+    done = subprocess.run([sys.executable, "-c", PAGES, how], capture_output=True, text=True, check=True)
+    return tuple(map(int, done.stdout.split()))
+
+
+@pytest.mark.skipif(not GLIBC, reason="Only glibc can be told to.")
+def test_memory_is_asked_for_once():
+    of_all = 10 * 10 * 4 * 2**20 // resource.getpagesize()
+    asked_for, threads = pages_of("kept")
+    assert asked_for < of_all / 10 and threads == 1
+    assert pages_of("as it comes")[0] > of_all / 2
+
+
+def test_where_it_can_not_be_told_nothing_happens(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_memory()
