@@ -7,20 +7,21 @@ sure that its tensors are like those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from gatelab.backends.base import Backend, must_be_seen
+from gatelab.backends.base import Backend, Run, must_be_seen
 from gatelab.backends.cpu.backend import run_known
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.refusal import SHAPE, lie_well
 from gatelab.backends.cpu.shapes import Shape, find_shape
 from gatelab.backends.registry import BACKENDS, pick
 from gatelab.nn.function import NO_NOISE, Direction, make_run
+from gatelab.nn.watching import NO_GRADIENTS, Sight, Wish, sight_of
 
 MOST = 64
 """Inputs of different shapes that a layer remembers."""
@@ -62,6 +63,8 @@ def call_directly(
     backend: str | Backend,
     names: Sequence[Iterable[str]],
     directions: Callable[[], Iterable[Direction]],
+    wishes: Sequence[Wish] = (),
+    sights: list[Sight],
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]] | None:
     """Layers that go forwards from zeros, with nothing around them.
 
@@ -69,6 +72,8 @@ def call_directly(
         x: (T, [R,] B, I).
         names: those of each layer's parameters.
         directions: the layers for this input.
+        wishes: for each layer what to show of it, without gradients; empty for nothing.
+        sights: where that is added.
 
     Returns:
         The output, (T, [R,] B, W), and the final states of each layer; None if the long way has to be taken, on which
@@ -76,7 +81,7 @@ def call_directly(
     """
     if not nothing_looks_on():
         return None
-    own, key = layer._parameters, (backend, x.shape, x.dtype)
+    own, key = layer._parameters, (backend, x.shape, x.dtype, wishes)
     try:
         parameters: list[list[Tensor]] = [list(map(own.__getitem__, each)) for each in names]  # type: ignore[arg-type]
     except KeyError:  # Another module gives them, as torch's parametrizations do.
@@ -86,27 +91,45 @@ def call_directly(
     if known is None:
         if len(remembered) >= MOST:
             remembered.clear()
-        known = remembered[key] = _prepare(x, backend, directions)
+        known = remembered[key] = tuple(_prepare(x, backend, directions, wishes))
     final = []
     for (shape, sizes, before, after), values in zip(known, parameters, strict=bool(known)):
         if list(map(SHAPE, values)) != sizes or not lie_well((x, *values), x.dtype):
             return None
-        x, *states = run_known(shape, (x, *before, *values, *after))
-        final.append(tuple(states))
+        result = run_known(shape, (x, *before, *values, *after))
+        x, form = result.output, shape.form
+        final.append(result.state)
+        if form.watched:
+            sights.append(sight_of(form.cell, form.watched, result.seen, NO_GRADIENTS))
     return (x, final) if final else None
 
 
-def _prepare(x: Tensor, backend: str | Backend, directions: Callable[[], Iterable[Direction]]) -> tuple[Known, ...]:
-    """What each layer does with such an input, if the kernels of the processor are what does it."""
+def _prepare(
+    x: Tensor, backend: str | Backend, directions: Callable[[], Iterable[Direction]], wishes: Sequence[Wish]
+) -> Iterator[Known]:
+    """What each layer does with such an input; nothing if the kernels of the processor are not all that it takes."""
+    for layer, run in enumerate(runs_of_kernels(x, backend, directions)):
+        names, every = (wishes[layer].names, wishes[layer].every) if wishes else ((), 1)
+        yield Known(
+            shape=find_shape(run._replace(watched=names, every=every), this_host()),
+            sizes=list(map(SHAPE, run.parameters.values())),
+            before=(None,) * len(run.state),
+            after=(None, None),
+        )
+
+
+def runs_of_kernels(x: Tensor, backend: str | Backend, directions: Callable[[], Iterable[Direction]]) -> list[Run]:
+    """A run of each layer that goes forwards from zeros, if the kernels of the processor are what does them; else none.
+
+    Args:
+        x: (T, [R,] B, I).
+        directions: the layers for this input.
+    """
     if backend not in ("auto", "cpu") or not (x.numel() and x.is_floating_point() and lie_well((x,), x.dtype)):
-        return ()
-    cpu, known = BACKENDS["cpu"], []
+        return []
+    cpu, runs = BACKENDS["cpu"], []
     for direction in directions():
-        asked = make_run(direction, x, None, None, NO_NOISE)
-        if cpu.why_not(asked) is not None or (backend == "auto" and pick(asked) is not cpu):
-            return ()
-        shape = find_shape(asked, this_host())
-        parameters = list(asked.parameters.values())
-        known.append(Known(shape, list(map(SHAPE, parameters)), (None,) * len(asked.state), (None, None)))
-        x = x.new_empty(shape.output)
-    return tuple(known)
+        like = x.new_empty((*x.shape[:-1], direction.sizes[direction.cell.width("x")]))
+        runs.append(make_run(direction, like, None, None, NO_NOISE))
+    ours = all(cpu.why_not(run) is None and (backend == "cpu" or pick(run) is cpu) for run in runs)
+    return runs if ours else []

@@ -22,7 +22,7 @@ from gatelab.nn.direct import call_directly
 from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
-from gatelab.nn.sequences import Lengths, Sequences, as_it_came, check_like, read_sequences, time_first
+from gatelab.nn.sequences import Lengths, Sequences, as_sequences, check_like, read_sequences, time_first
 from gatelab.nn.state import make_state, read_state, state_type
 from gatelab.nn.stepping import is_alone, is_bare, take_step
 from gatelab.nn.watching import Inside, Sight, Watch
@@ -180,7 +180,7 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: a shape, dtype, device or length that does not fit.
         """
-        if state is None and lengths is None and resets is None and self.watch is None:
+        if state is None and lengths is None and resets is None:
             found = self._call_directly(x)
             if found is not None:
                 return found
@@ -234,27 +234,33 @@ class Recurrent(nn.Module):
 
     def _call_directly(self, x: object) -> tuple[Tensor, Any] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""
-        draws = self.training and (self.recurrent_dropout or self.dropout)
+        draws = self.training and (self.recurrent_dropout or self._drops)
         if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
             return None
         if x.ndim != (3 if self.replicas is None else 4) or x.shape[-1] != self.input_size:
             return None
-        steps = time_first(x, self.batch_first)
+        if self.watch is not None and self.watch.gradients:
+            return None
+        read, sights = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first), list[Sight]()
         found = call_directly(
             self,
-            steps,
+            read.x,
             backend=self.backend,
             names=[place.parameters.values() for place in self._places],
-            directions=lambda: chain.from_iterable(self._layers(None, steps, batched=True)),
+            directions=lambda: chain.from_iterable(self._layers(None, read.x, batched=True)),
+            wishes=() if self.watch is None else self.watch.wishes(read),
+            sights=sights,
         )
         if found is None:
             return None
+        if self.watch is not None:
+            self.watch.take(read, sights)
         output, final = found
-        return as_it_came(output, self.batch_first), make_state(self.cell.states, join_states(final, batched=True))
+        return read.arrange(output), make_state(self.cell.states, join_states(final, batched=True))
 
     def _quick_step(self, x: Tensor, state: object) -> tuple[Tensor, list[Tensor]] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""
-        plain = not (self.bidirectional or self.replicas or self.zoneout or (self.training and self.dropout))
+        plain = not (self.bidirectional or self.replicas or self.zoneout or (self.training and self._drops))
         start = () if state is None and not self.learned_state else state
         if not (plain and isinstance(start, tuple) and len(start) == (state is not None) * len(self.cell.states)):
             return None
@@ -266,7 +272,7 @@ class Recurrent(nn.Module):
             start,
             backend=self.backend,
             names=[place.parameters.values() for place in self._places],
-            directions=lambda x: chain.from_iterable(self._layers(None, x, batched=True)),
+            directions=lambda: chain.from_iterable(self._layers(None, x.view(1, -1, self.input_size), batched=True)),
         )
 
     def explain(self, x: Tensor | None = None, lengths: Lengths = None, resets: Tensor | None = None) -> str:
@@ -306,6 +312,11 @@ class Recurrent(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         state_type(self.cell.states)
+
+    @property
+    def _drops(self) -> bool:
+        """Whether there is something between layers that training drops."""
+        return bool(self.dropout) and self.num_layers > 1
 
     @property
     def _directions(self) -> int:

@@ -96,13 +96,28 @@ def read_sequences(
         x = torch.where(ragged.alive, x, 0.0)
         steps = None if steps is None else steps & ragged.alive
 
+    return as_sequences(x, ragged, steps, batched=batched, batch_first=batch_first)
+
+
+def as_sequences(
+    x: Tensor, ragged: Ragged | None = None, resets: Tensor | None = None, *, batched: bool = True, batch_first: bool
+) -> Sequences:
+    """Sequences that are known to be right.
+
+    Args:
+        x: (T, [R,] B, I).
+        batched: whether they came with a batch axis.
+        batch_first: whether that was before the steps.
+    """
+    turned = batch_first and batched
+
     def restore(output: Tensor) -> Tensor:
-        ordered = as_it_came(output, batch_first and batched)
+        ordered = as_it_came(output, turned)
         return ordered if batched else ordered.squeeze(-2)
 
-    order = ("sequence", "step") if batch_first else ("step", "sequence")
-    axes = (*(("replica",) if replicas is not None else ()), *(order if batched else ("step",)), "unit")
-    return Sequences(x, ragged, steps, restore, batched, restore, axes)
+    order = ("sequence", "step") if turned else ("step", "sequence") if batched else ("step",)
+    axes = ("replica", *order, "unit") if x.ndim == 4 else (*order, "unit")
+    return Sequences(x, ragged, resets, restore, batched, restore, axes)
 
 
 def check_like(x: Tensor, parameter: Tensor | None) -> None:

@@ -11,12 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as modules
 
-from gatelab.backends.base import Backend, Run
-from gatelab.backends.cpu.refusal import lie_well
+from gatelab.backends.base import Backend
 from gatelab.backends.cpu.stepping import Steps
-from gatelab.backends.registry import BACKENDS, pick
-from gatelab.nn.direct import nothing_looks_on
-from gatelab.nn.function import NO_NOISE, Direction, make_run
+from gatelab.nn.direct import nothing_looks_on, runs_of_kernels
+from gatelab.nn.function import Direction
 
 
 class Prepared(NamedTuple):
@@ -55,7 +53,7 @@ def take_step(
     *,
     backend: str | Backend,
     names: Sequence[Iterable[str]],
-    directions: Callable[[Tensor], Iterable[Direction]],
+    directions: Callable[[], Iterable[Direction]],
 ) -> tuple[Tensor, list[Tensor]] | None:
     """A step of layers that go forwards, with nothing around it.
 
@@ -63,7 +61,7 @@ def take_step(
         x: ([B,] I).
         state: the states before it, each (L, [B,] W); empty for zeros.
         names: those of each layer's parameters.
-        directions: the layers for an input (1, B, I).
+        directions: the layers for this input as (1, B, I).
 
     Returns:
         The output, ([B,] W), and the states, each (L, [B,] W); None if the long way has to be taken, on which
@@ -77,23 +75,10 @@ def take_step(
     flat: list[Tensor] = list(chain.from_iterable(parameters))  # type: ignore[arg-type]
     found = _PREPARED.get(layer)
     if found is None or found.key != key:
-        runs = _runs(x, backend, directions)
-        if runs is None:
+        runs = runs_of_kernels(x.view(1, -1, x.shape[-1]), backend, directions)
+        if not runs:
             return None
         found = _PREPARED[layer] = Prepared(key, Steps(runs, x.shape[:-1]))
     if not found.steps.fit(x, state, flat):
         return None
     return found.steps.run(x, state, parameters)  # type: ignore[arg-type]
-
-
-def _runs(x: Tensor, backend: str | Backend, directions: Callable[[Tensor], Iterable[Direction]]) -> list[Run] | None:
-    """A run of each layer, if the kernels of the processor are what does them."""
-    if backend not in ("auto", "cpu") or not (x.numel() and x.is_floating_point() and lie_well((x,), x.dtype)):
-        return None
-    sequences = x.view(1, -1, x.shape[-1])
-    cpu, runs = BACKENDS["cpu"], []
-    for direction in directions(sequences):
-        width = direction.sizes[direction.cell.width("x")]
-        runs.append(make_run(direction, sequences.new_empty((*sequences.shape[:-1], width)), None, None, NO_NOISE))
-    ours = all(cpu.why_not(run) is None and (backend == "cpu" or pick(run) is cpu) for run in runs)
-    return runs if ours else None

@@ -6,6 +6,7 @@ T time, R replicas, B batch, W the width of a vector.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
@@ -16,6 +17,7 @@ from gatelab.language.cell import Cell
 from gatelab.nn.sequences import Sequences
 
 Values = Tensor | Callable[[], Tensor]
+NO_GRADIENTS: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def values_of(seen: Values) -> Tensor:
@@ -66,9 +68,15 @@ class Sight(NamedTuple):
 
 
 class Watch(Protocol):
-    """What looks on while a layer is called."""
+    """What looks on while a layer is called.
 
-    def wishes(self, read: Sequences) -> Sequence[Wish]:
+    Attributes:
+        gradients: whether it wishes for any.
+    """
+
+    gradients: bool
+
+    def wishes(self, read: Sequences) -> tuple[Wish, ...]:
         """For each layer and direction, in torch's order, what to show of a call with this input."""
 
     def take(self, read: Sequences, sights: Sequence[Sight]) -> None:

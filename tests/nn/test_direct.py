@@ -36,17 +36,18 @@ def results(layer, x):
     return [output, *state, x.grad, *(value.grad for value in layer.parameters())]
 
 
+FORMS = [
+    {},
+    {"batch_first": True},
+    {"num_layers": 3},
+    {"replicas": 2},
+    {"replicas": 2, "batch_first": True, "num_layers": 2},
+    {"dropout": 0.1},  # One layer has nothing between layers.
+]
+
+
 @pytest.mark.parametrize("cell", ["lstm", "f", "elman", "min_gru", "gru_original"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"batch_first": True},
-        {"num_layers": 3},
-        {"replicas": 2},
-        {"replicas": 2, "batch_first": True, "num_layers": 2},
-    ],
-)
+@pytest.mark.parametrize("options", FORMS)
 def test_the_bits_and_the_strides_of_the_long_way(cell, options, long_way, monkeypatch):
     layer = layer_of(cell, **options)
     x = inputs(layer)
@@ -62,6 +63,38 @@ def test_the_bits_and_the_strides_of_the_long_way(cell, options, long_way, monke
         assert torch.equal(own, other)
         assert own.stride() == other.stride()
     assert type(alone[1]) is type(layer(x)[1])
+
+
+@pytest.mark.parametrize("options", FORMS)
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("learns", [True, False])
+def test_what_a_probe_sees_is_that_of_the_long_way(options, every, learns, long_way, monkeypatch):
+    layer = layer_of(**options)
+    x = inputs(layer)
+    plain = results(layer, x)
+    with torch.set_grad_enabled(learns), gl.probe(layer, every=every, calls=None) as record:
+        for _ in range(2):
+            ours = results(layer, x) if learns else layer(x)
+        assert not long_way
+        monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x: None)
+        layer(x)
+    assert long_way
+    assert all(torch.equal(own, other) for own, other in zip(ours, plain, strict=False) if torch.is_tensor(own))
+    first, again, theirs = record.calls
+    assert set(first.values) == set(theirs.values) == set(record.names)
+    for key in record.names:
+        for call in (first, again):
+            assert torch.equal(call.values[key], theirs.values[key]), key
+            assert call.axes == theirs.axes and not call.gradients
+    gates = record["f_l0" if layer.num_layers > 1 else "f"]
+    assert gates.shape[layer.batch_first - 3] == -(-T // every)
+
+
+def test_gradients_of_a_probe_take_the_long_way(long_way):
+    layer = layer_of()
+    with gl.probe(layer, "f", gradients=True) as record:
+        layer(inputs(layer))[0].sum().backward()
+    assert long_way and record.gradient["f"].any()
 
 
 @pytest.mark.parametrize(
@@ -96,12 +129,8 @@ def test_whatever_is_given_beside_the_input_takes_the_long_way(long_way):
     for count, given in enumerate(calls, 1):
         layer(x, **given)
         assert len(long_way) == count
-    with gl.probe(layer, "f") as record:
-        layer(x)
-    assert len(long_way) == 4
-    assert record["f"].shape == (T, B, H)
     layer(x[:, 0])  # One sequence without the axis of a batch.
-    assert len(long_way) == 5
+    assert len(long_way) == 4
 
 
 def test_who_looks_on_sees_the_long_way(long_way):

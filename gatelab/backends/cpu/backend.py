@@ -41,27 +41,20 @@ def run(asked: Run, host: Host | None = None) -> Result:
         return operators.run(asked)
     if not asked.x.numel():
         return eager.run(asked)
-    shape, tensors = find_shape(asked, host or this_host()), tensors_of(asked)
-    states = shape.form.states
-    output, *rest = run_known(shape, tensors)
+    return run_known(find_shape(asked, host or this_host()), tensors_of(asked))
+
+
+def run_known(shape: Shape, tensors: Tensors) -> Result:
+    """A run of a known shape, whose tensors kernels can take, with nothing that has to see each operation."""
+    if not _is_saved(tensors):
+        output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
+        return Result(output, state, seen)
+    output, *rest = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
     if not shape.form.watched:
         return Result(output, tuple(rest))
-    if not _is_saved(tensors):
-        return Result(output, tuple(rest[:states]), tuple(rest[states:]))
+    states = shape.form.states
     *shown, record = rest[states:]
     return Result(output, tuple(rest[:states]), seen_of(shape, tensors, shown, record))
-
-
-def run_known(shape: Shape, tensors: Tensors) -> tuple[Tensor, ...]:
-    """A run of a known shape, whose tensors kernels can take, with nothing that has to see each operation.
-
-    Returns:
-        The output, the final states, and if something is watched what is seen; with gradients then the record, too.
-    """
-    if _is_saved(tensors):
-        return _Kernels.apply(shape, *tensors)  # type: ignore[no-any-return, no-untyped-call]
-    output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
-    return output, *state, *seen
 
 
 def _is_saved(tensors: Tensors) -> bool:
