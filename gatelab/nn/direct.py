@@ -32,13 +32,12 @@ class Known(NamedTuple):
 
     Attributes:
         sizes: of the parameters.
-        before, after: what stands before and after the parameters among the tensors of a run, the input left out.
+        start: of the states.
     """
 
     shape: Shape
     sizes: list[torch.Size]
-    before: tuple[None, ...]
-    after: tuple[None, ...]
+    start: tuple[None, ...]
 
 
 _KNOWN: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], tuple[Known, ...]]] = WeakKeyDictionary()
@@ -59,6 +58,7 @@ def nothing_looks_on() -> bool:
 def call_directly(
     layer: nn.Module,
     x: Tensor,
+    alive: Tensor | None,
     *,
     backend: str | Backend,
     names: Sequence[Iterable[str]],
@@ -66,10 +66,11 @@ def call_directly(
     wishes: Sequence[Wish] = (),
     sights: list[Sight],
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]] | None:
-    """Layers that go forwards from zeros, with nothing around them.
+    """Layers that go forwards from zeros, with nothing around them but ends of sequences; `nothing_looks_on`.
 
     Args:
         x: (T, [R,] B, I).
+        alive: which steps belong to the sequences, (T, [R or 1,] B, 1), of bool; None if all do.
         names: those of each layer's parameters.
         directions: the layers for this input.
         wishes: for each layer what to show of it, without gradients; empty for nothing.
@@ -79,9 +80,7 @@ def call_directly(
         The output, (T, [R,] B, W), and the final states of each layer; None if the long way has to be taken, on which
         whatever is wrong is found.
     """
-    if not nothing_looks_on():
-        return None
-    own, key = layer._parameters, (backend, x.shape, x.dtype, wishes)
+    own, key = layer._parameters, (backend, x.shape, x.dtype, None if alive is None else alive.shape, wishes)
     try:
         parameters: list[list[Tensor]] = [list(map(own.__getitem__, each)) for each in names]  # type: ignore[arg-type]
     except KeyError:  # Another module gives them, as torch's parametrizations do.
@@ -91,12 +90,12 @@ def call_directly(
     if known is None:
         if len(remembered) >= MOST:
             remembered.clear()
-        known = remembered[key] = tuple(_prepare(x, backend, directions, wishes))
+        known = remembered[key] = tuple(_prepare(x, alive, backend, directions, wishes))
     final = []
-    for (shape, sizes, before, after), values in zip(known, parameters, strict=bool(known)):
+    for (shape, sizes, start), values in zip(known, parameters, strict=bool(known)):
         if list(map(SHAPE, values)) != sizes or not lie_well((x, *values), x.dtype):
             return None
-        result = run_known(shape, (x, *before, *values, *after))
+        result = run_known(shape, (x, *start, *values, None, alive))
         x, form = result.output, shape.form
         final.append(result.state)
         if form.watched:
@@ -105,16 +104,19 @@ def call_directly(
 
 
 def _prepare(
-    x: Tensor, backend: str | Backend, directions: Callable[[], Iterable[Direction]], wishes: Sequence[Wish]
+    x: Tensor,
+    alive: Tensor | None,
+    backend: str | Backend,
+    directions: Callable[[], Iterable[Direction]],
+    wishes: Sequence[Wish],
 ) -> Iterator[Known]:
     """What each layer does with such an input; nothing if the kernels of the processor are not all that it takes."""
     for layer, run in enumerate(runs_of_kernels(x, backend, directions)):
         names, every = (wishes[layer].names, wishes[layer].every) if wishes else ((), 1)
         yield Known(
-            shape=find_shape(run._replace(watched=names, every=every), this_host()),
+            shape=find_shape(run._replace(alive=alive, watched=names, every=every), this_host()),
             sizes=list(map(SHAPE, run.parameters.values())),
-            before=(None,) * len(run.state),
-            after=(None, None),
+            start=(None,) * len(run.state),
         )
 
 

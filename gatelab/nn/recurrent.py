@@ -18,7 +18,7 @@ from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
-from gatelab.nn.direct import call_directly
+from gatelab.nn.direct import call_directly, nothing_looks_on
 from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
@@ -180,8 +180,8 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: a shape, dtype, device or length that does not fit.
         """
-        if state is None and lengths is None and resets is None:
-            found = self._call_directly(x)
+        if state is None and resets is None and nothing_looks_on():
+            found = self._call_directly(x, lengths)
             if found is not None:
                 return found
         read = self._sequences(x, lengths, resets)
@@ -232,7 +232,7 @@ class Recurrent(nn.Module):
         output, state = self(x.unsqueeze(time), state)
         return output.squeeze(time), state
 
-    def _call_directly(self, x: object) -> tuple[Tensor, Any] | None:
+    def _call_directly(self, x: object, lengths: Lengths) -> tuple[Tensor, Any] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""
         draws = self.training and (self.recurrent_dropout or self._drops)
         if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
@@ -241,10 +241,15 @@ class Recurrent(nn.Module):
             return None
         if self.watch is not None and self.watch.gradients:
             return None
-        read, sights = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first), list[Sight]()
+        if lengths is None:
+            read = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first)
+        else:
+            read = self._sequences(x, lengths, None)
+        sights: list[Sight] = []
         found = call_directly(
             self,
             read.x,
+            None if read.ragged is None else read.ragged.alive,
             backend=self.backend,
             names=[place.parameters.values() for place in self._places],
             directions=lambda: chain.from_iterable(self._layers(None, read.x, batched=True)),

@@ -27,11 +27,11 @@ def inputs(layer, steps=T):
     return torch.randn(*([] if layer.replicas is None else [layer.replicas]), *shape, requires_grad=True)
 
 
-def results(layer, x):
+def results(layer, x, **given):
     """Output, states, and the gradients of a loss in all of them."""
     for value in (x, *layer.parameters()):
         value.grad = None
-    output, state = layer(x)
+    output, state = layer(x, **given)
     (output.square().sum() + sum(part.sin().sum() for part in state)).backward()
     return [output, *state, x.grad, *(value.grad for value in layer.parameters())]
 
@@ -56,13 +56,43 @@ def test_the_bits_and_the_strides_of_the_long_way(cell, options, long_way, monke
     assert not long_way
     with torch.no_grad():
         alone = layer(x)
-    monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x: None)
+    monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x, lengths: None)
     theirs = results(layer, x)
     assert long_way
     for own, other in zip([*ours, alone[0], *alone[1]], [*theirs, *theirs[: 1 + len(alone[1])]], strict=True):
         assert torch.equal(own, other)
         assert own.stride() == other.stride()
     assert type(alone[1]) is type(layer(x)[1])
+
+
+@pytest.mark.parametrize("options", FORMS)
+@pytest.mark.parametrize("cell", ["lstm", "gru_original"])
+def test_ends_of_sequences_go_the_short_way_too(cell, options, long_way, monkeypatch):
+    layer = layer_of(cell, **options)
+    x = inputs(layer)
+    given = [[5, 1, 3, 5], torch.tensor([2, 2, 5, 1])]
+    if layer.replicas:
+        given.append(torch.tensor([[1, 2, 3, 4], [5, 4, 3, 2]]))
+    ours = [results(layer, x, lengths=lengths) for lengths in given * 2]
+    ours += [results(layer, x)]  # One with ends does not stand for one without.
+    with torch.no_grad():
+        alone = [layer(x, lengths=lengths)[0] for lengths in given]
+    with gl.probe(layer, calls=None) as record:
+        seen = [layer(x, lengths=lengths)[0] for lengths in given]
+    assert not long_way
+    monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x, lengths: None)
+    theirs = [results(layer, x, lengths=lengths) for lengths in given * 2] + [results(layer, x)]
+    with gl.probe(layer, calls=None) as long_record:
+        for lengths in given:
+            layer(x, lengths=lengths)
+    assert long_way
+    for own, other in zip(ours, theirs, strict=True):
+        assert all(map(torch.equal, own, other))
+    for own, watched, other in zip(alone, seen, theirs, strict=False):
+        assert torch.equal(own, other[0]) and torch.equal(watched, other[0])
+    for own, other in zip(record.calls, long_record.calls, strict=True):
+        assert torch.equal(own.lengths, other.lengths)
+        assert all(torch.equal(own.values[key], other.values[key]) for key in record.names)
 
 
 @pytest.mark.parametrize("options", FORMS)
@@ -76,7 +106,7 @@ def test_what_a_probe_sees_is_that_of_the_long_way(options, every, learns, long_
         for _ in range(2):
             ours = results(layer, x) if learns else layer(x)
         assert not long_way
-        monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x: None)
+        monkeypatch.setattr(recurrent.Recurrent, "_call_directly", lambda self, x, lengths: None)
         layer(x)
     assert long_way
     assert all(torch.equal(own, other) for own, other in zip(ours, plain, strict=False) if torch.is_tensor(own))
@@ -125,12 +155,12 @@ def test_whatever_is_given_beside_the_input_takes_the_long_way(long_way):
     layer = layer_of()
     x = inputs(layer)
     _, state = layer(x)
-    calls = [{"state": state}, {"lengths": [T] * B}, {"resets": torch.zeros(T, B, dtype=torch.bool)}]
+    calls = [{"state": state}, {"resets": torch.zeros(T, B, dtype=torch.bool)}]
     for count, given in enumerate(calls, 1):
         layer(x, **given)
         assert len(long_way) == count
     layer(x[:, 0])  # One sequence without the axis of a batch.
-    assert len(long_way) == 4
+    assert len(long_way) == 3
 
 
 def test_who_looks_on_sees_the_long_way(long_way):
