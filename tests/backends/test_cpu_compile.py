@@ -193,7 +193,7 @@ def test_the_operators_are_what_torch_expects(R, around):
     there = [value for value in tensors if value is not None]
     for value in (asked.x, *asked.state, *asked.fresh, *asked.parameters.values()):
         value.requires_grad_()
-    text = operators._write(*form, tuple(value is not None for value in tensors))
+    text = operators.text_of(form, tensors)
     for saves in (False, True):
         # Not its results: the record has room between its numbers, where anything may stand.
         torch.library.opcheck(
@@ -209,7 +209,7 @@ def test_the_record_has_the_shape_that_was_foretold(B, H):
     asked = random_run("lstm", T=3, B=B, H=H, dtype=torch.float32)
     form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
-    text = operators._write(*form, tuple(value is not None for value in tensors))
+    text = operators.text_of(form, tensors)
     real, fake = (function(there, text, True) for function in (operators._forward, operators._forward_fake))
     assert [value.shape for value in real] == [value.shape for value in fake]
     assert record_shape(asked, this_host()) == real[-1].shape

@@ -24,6 +24,9 @@ from gatelab.errors import OptionError
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell_text, write_cell
 
+UNWATCHED = Form._fields.index("watched")
+"""So many fields of a form say all of a run that no probe looks at."""
+
 
 def run(asked: Run) -> Result:
     """See `Run` and `Result` for the shapes."""
@@ -34,10 +37,15 @@ def run(asked: Run) -> Result:
         )
     form, tensors = form_of(asked), tensors_of(asked)
     there = [value for value in tensors if value is not None]
-    text = _write(*form, tuple(value is not None for value in tensors))
+    text = text_of(form, tensors)
     saves = torch.is_grad_enabled() and any(value.requires_grad for value in there)
     output, *rest = torch.ops.gatelab.forward(there, text, saves)
     return Result(output, tuple(rest[: form.states]))
+
+
+def text_of(form: Form, tensors: Sequence[Tensor | None]) -> str:
+    """A form, and which of its tensors are there, as `_form` reads them."""
+    return _write(form.cell, *form[1:UNWATCHED], tuple(value is not None for value in tensors))
 
 
 def _write(cell: Cell, *rest: Any) -> str:
@@ -51,7 +59,7 @@ _write._dynamo_marked_constant = True  # type: ignore[attr-defined]
 @lru_cache(maxsize=1024)
 def _form(text: str) -> tuple[Form, tuple[bool, ...]]:
     """The form of a run, and which of its tensors are there."""
-    cell, sizes, parameters, states, fresh, masks, zoneout, *_, there = json.loads(text)
+    cell, sizes, parameters, states, fresh, masks, zoneout, there = json.loads(text)
     return Form(read_cell_text(cell), sizes, tuple(parameters), states, fresh, tuple(masks), zoneout), tuple(there)
 
 
