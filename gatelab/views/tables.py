@@ -155,8 +155,10 @@ def _names_of(groups: list[outcome.Group]) -> list[Column]:
 
 def _columns(task: Task, groups: list[outcome.Group]) -> list[Column]:
     columns = _names_of(groups)
-    if task.goal:
-        columns.append(Column("solved\nand 95 %", _solved) if task.solves else Column("early", _early))
+    if task.solves:
+        columns.append(Column("solved\nand 95 %", _solved))
+    elif _some_stopped(groups):
+        columns.append(Column("early", _early))
     alone = all(group.seeds == 1 for group in groups)
     for measure in task.measures:
         for statistic in _statistics(task, measure):
@@ -236,6 +238,11 @@ def _range(interval: Interval | None, digits: int) -> str:
     return NOTHING if interval is None else f"{interval.low:,.{digits}f}-{interval.high:,.{digits}f}"
 
 
+def _some_stopped(groups: list[outcome.Group]) -> bool:
+    """Whether a seed has reached its task's goal; with other options there may be none to reach."""
+    return any(group.reached.count for group in groups)
+
+
 def _early(group: outcome.Group) -> str:
     return f"{group.reached.count}/{group.reached.of}"
 
@@ -258,7 +265,7 @@ def _caption(found: Outcome, part: str, task: Task, groups: list[outcome.Group])
         sentences.append(f"Solved: {task.goal}. Steps and accuracies are over the solved seeds.")
         method = groups[0].reached.interval.method
         sentences.append(f"95 %: the interval of {method} for the share of all seeds, in percent.")
-    elif task.goal:
+    elif _some_stopped(groups):
         sentences.append(f"Early: seeds that stopped because {task.goal}.")
     sentences += _interval_sentences(groups, [m for m in task.measures if "interval" in _statistics(task, m)])
     if sources := found.sources.get(part):

@@ -1,5 +1,7 @@
 """Tables as records and as text."""
 
+from dataclasses import replace
+
 import pytest
 
 from gatelab.studies.outcome import Compared, Finding, Group, Outcome
@@ -85,6 +87,15 @@ def test_digits_have_the_report_beside_best_median_and_interval():
         ["30", "lstm", "2/3", "97.22", "97.0", "96.5", "95.0-97.0", "600"],
         ["30", "f", "2/3", "-", "98.2", "98.2", "-", "600"],
     ]
+
+
+def test_where_nothing_stops_early_there_is_no_word_of_it():
+    groups = [replace(digits_group("lstm", [95.0, 96.5, 97.0], None), reached=share(0, 3)) for _ in range(2)]
+    (table,) = study_tables(outcome(*groups))
+    assert "early" not in table.headings and not any(line.startswith("Early") for line in table.caption)
+    (table,) = study_tables(outcome(groups[0], digits_group("f", [98.25], None)))
+    assert [row[2] for row in flat(table)] == ["0/3", "2/3"]
+    assert any(line.startswith("Early") for line in table.caption)
 
 
 def test_parity_has_the_share_solved_and_steps():
