@@ -58,13 +58,12 @@ class ParityCourse:
         self.threshold = 0.2 - length / 100
 
     def batch(self) -> Batch:
-        own, self.others = (self.streams.draw() & self.mask).split((self.batch_size, CHECKED), dim=1)
-        return self._sequences(own)
+        own, self.check = self._sequences(self.streams.draw() & self.mask)
+        return own
 
     def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
-        check = self._sequences(self.others)
         with torch.no_grad():
-            loss = mean_binary_cross_entropy(model(check.x, check.lengths), check.target)
+            loss = mean_binary_cross_entropy(model(self.check.x, self.check.lengths), self.check.target)
         passed = loss < self.threshold
         self.past = self.past + ((self.past > 0) | (passed & (self.length == LONGEST)))
         if passed.any():
@@ -88,11 +87,16 @@ class ParityCourse:
         self.past = state["past"]
         self.go_to(state["length"])
 
-    def _sequences(self, numbers: Tensor) -> Batch:
-        """The sequences of numbers, (R, B), that are cut to the lengths of their replicas."""
+    def _sequences(self, numbers: Tensor) -> tuple[Batch, Batch]:
+        """The sequences of numbers, (R, B + CHECKED), that are cut to the lengths of their replicas."""
         bits = BITS[: self.longest].index_select(1, numbers.flatten()).view(self.longest, *numbers.shape, 1)
         lengths = self.length.unsqueeze(-1).expand_as(numbers) if self.ragged else None
-        return Batch(bits.transpose(0, 1), ODD[numbers], lengths)
+        x, odd = bits.transpose(0, 1), ODD[numbers]
+
+        def part(chosen: slice) -> Batch:
+            return Batch(x[:, :, chosen], odd[:, chosen], None if lengths is None else lengths[:, chosen])
+
+        return part(slice(self.batch_size)), part(slice(self.batch_size, None))
 
 
 @cache
