@@ -63,8 +63,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
     write_atomically(path, save(whole, {FACTS: json.dumps(facts, allow_nan=False)}))
 
 
-def read_tensors(path: Path) -> Checkpoint:
+def read_tensors(path: Path, cure: str = "Give the path of a whole file, or write it anew.") -> Checkpoint:
     """Reads what `write_tensors` wrote.
+
+    Args:
+        cure: what to do if that fails, for the error.
 
     Raises:
         StoreError: the file is missing or broken.
@@ -74,10 +77,7 @@ def read_tensors(path: Path) -> Checkpoint:
             facts = json.loads((file.metadata() or {})[FACTS])
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise StoreError(
-            f"{path} can't be read ({type(error).__name__}: {error}).\nIf it is broken, delete {path.parent}; "
-            "the run then starts anew."
-        ) from None
+        raise StoreError(f"{path} can't be read ({type(error).__name__}: {error}).\n{cure}") from None
 
 
 def _remove_quietly(path: Path) -> None:

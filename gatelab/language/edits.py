@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gatelab.errors import EquationError, nearest
@@ -207,6 +207,7 @@ def with_peepholes(lines: Lines, memory: str) -> str:
     gates = [line for line in lines if isinstance(line.expression, Apply) and line.expression.operation == "sigmoid"]
     if not gates:
         raise EquationError("The cell has no gate: no line is sigmoid(...).\nPeepholes go into gates.")
+    _are_new(lines, [f"p_{line.name}" for line in gates])
     needed = _needed_for(lines, memory)
     seen = {line.name: f"sigmoid({show(_inner(line))} + p_{line.name} * {memory})" for line in gates}
     late = [f"{line.name} = {seen[line.name]}" for line in gates if line.name not in needed]
@@ -225,6 +226,8 @@ def with_layer_norm(lines: Lines, memory: str) -> str:
 
     Ba, Kiros & Hinton (2016), equations 20 to 22, each gate normalised by itself.
     """
+    products = [part for line in lines for part in walk(line.expression) if isinstance(part, Product)]
+    _are_new(lines, [f"g_{part.matrix}" for part in products] + [f"g_{memory}"])
 
     def change(expression: Expression) -> Expression:
         match expression:
@@ -238,6 +241,14 @@ def with_layer_norm(lines: Lines, memory: str) -> str:
         return expression
 
     return text_of(_rewritten(lines, change))
+
+
+def _are_new(lines: Lines, wanted: Iterable[str]) -> None:
+    """Raises if a learned vector that an edit is about to make is there already."""
+    there = {name for line in lines for name in names(line.expression, "vector")}
+    taken = sorted(there & set(wanted))
+    if taken:
+        raise EquationError(f"The cell has {', '.join(taken)} already.\nAn edit that makes them can be made once.")
 
 
 def live(lines: Lines, output: str) -> str:

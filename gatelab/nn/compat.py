@@ -19,7 +19,7 @@ from gatelab.language.lookup import find_cell
 from gatelab.nn.function import Direction, Noise, join_states, run_layers
 from gatelab.nn.sequences import check_like, read_sequences
 from gatelab.nn.state import read_state
-from gatelab.nn.watching import Inside, Sight, Watch
+from gatelab.nn.watching import Inside, Sight, Watch, Wish, unwatched
 
 _CELLS: dict[tuple[str, bool], Cell] = {}
 
@@ -46,6 +46,9 @@ class _Torch(torch.nn.RNNBase):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         torch_cell(self.cell_name(), self.bias)  # Made now, since torch.compile can't trace it.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return unwatched(super().__getstate__())  # type: ignore[no-untyped-call]
 
     def cell_name(self) -> str:
         raise NotImplementedError
@@ -92,15 +95,19 @@ class _Torch(torch.nn.RNNBase):
             ]
             for depth in range(self.num_layers)
         ]
+        backend, wishes = choose(self.backend), tuple[Wish, ...]()
+        if self.watch is not None:
+            wishes = self.watch.wishes(read)
+            self.watch.make_room()
         sights: list[Sight] = []
         output, final = run_layers(
             layers,
             read.x,
-            backend=choose(self.backend),
+            backend=backend,
             ragged=read.ragged,
             noise=Noise(dropout=self.dropout, training=self.training),
             autocast_to=self.autocast_to(read.x, given),
-            wishes=() if self.watch is None else self.watch.wishes(read),
+            wishes=wishes,
             sights=sights,
         )
         if self.watch is not None:

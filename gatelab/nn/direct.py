@@ -20,11 +20,16 @@ from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.refusal import SHAPE, lie_well
 from gatelab.backends.cpu.shapes import Shape, find_shape
 from gatelab.backends.registry import BACKENDS, pick
+from gatelab.language.cell import Cell
 from gatelab.nn.function import NO_NOISE, Direction, make_run
 from gatelab.nn.watching import NO_GRADIENTS, Sight, Wish, sight_of
 
 MOST = 64
 """Inputs of different shapes that a layer remembers."""
+
+
+OURS = ("auto", "cpu")
+"""What `backend=` is where the kernels of the processor may be what runs a layer."""
 
 
 class Known(NamedTuple):
@@ -40,9 +45,22 @@ class Known(NamedTuple):
     start: tuple[None, ...]
 
 
-_KNOWN: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], tuple[Known, ...]]] = WeakKeyDictionary()
-"""Of each layer, by the input; nothing where the long way has to be taken. It lives as long as the layer, is no part of
-its copies and files, and must not refer to it."""
+class Remembered(NamedTuple):
+    """What is known of a layer with this cell, by the input; nothing where the long way has to be taken."""
+
+    cell: Cell
+    by_input: dict[tuple[object, ...], tuple[Known, ...]]
+
+
+class Ready(NamedTuple):
+    """One of the layers, about to run; its parameters have been looked at."""
+
+    known: Known
+    parameters: list[Tensor]
+
+
+_REMEMBERED: WeakKeyDictionary[nn.Module, Remembered] = WeakKeyDictionary()
+"""Of each layer. It lives as long as the layer, is no part of its copies and files, and must not refer to it."""
 
 
 def nothing_looks_on() -> bool:
@@ -55,8 +73,9 @@ def nothing_looks_on() -> bool:
     )
 
 
-def call_directly(
+def find_direct(
     layer: nn.Module,
+    cell: Cell,
     x: Tensor,
     alive: Tensor | None,
     *,
@@ -64,43 +83,60 @@ def call_directly(
     names: Sequence[Iterable[str]],
     directions: Callable[[], Iterable[Direction]],
     wishes: Sequence[Wish] = (),
-    sights: list[Sight],
-) -> tuple[Tensor, list[tuple[Tensor, ...]]] | None:
+) -> list[Ready] | None:
     """Layers that go forwards from zeros, with nothing around them but ends of sequences; `nothing_looks_on`.
 
     Args:
+        cell: of the layers.
         x: (T, [R,] B, I).
         alive: which steps belong to the sequences, (T, [R or 1,] B, 1), of bool; None if all do.
         names: those of each layer's parameters.
         directions: the layers for this input.
         wishes: for each layer what to show of it, without gradients; empty for nothing.
-        sights: where that is added.
 
     Returns:
-        The output, (T, [R,] B, W), and the final states of each layer; None if the long way has to be taken, on which
-        whatever is wrong is found.
+        What `run_directly` takes; None if the long way has to be taken, on which whatever is wrong is found.
     """
-    own, key = layer._parameters, (backend, x.shape, x.dtype, None if alive is None else alive.shape, wishes)
+    if backend not in OURS:
+        return None
+    own = layer._parameters
     try:
         parameters: list[list[Tensor]] = [list(map(own.__getitem__, each)) for each in names]  # type: ignore[arg-type]
     except KeyError:  # Another module gives them, as torch's parametrizations do.
         return None
-    remembered = _KNOWN.setdefault(layer, {})
-    known = remembered.get(key)
+    remembered = _REMEMBERED.get(layer)
+    if remembered is None or remembered.cell is not cell:
+        remembered = _REMEMBERED[layer] = Remembered(cell, {})
+    key = (backend, x.shape, x.dtype, None if alive is None else alive.shape, wishes)
+    known = remembered.by_input.get(key)
     if known is None:
-        if len(remembered) >= MOST:
-            remembered.clear()
-        known = remembered[key] = tuple(_prepare(x, alive, backend, directions, wishes))
+        if len(remembered.by_input) >= MOST:
+            remembered.by_input.clear()
+        known = remembered.by_input[key] = tuple(_prepare(x, alive, backend, directions, wishes))
+    ready = list(map(Ready, known, parameters))
+    fits = all(list(map(SHAPE, values)) == one.sizes and lie_well((x, *values), x.dtype) for one, values in ready)
+    return ready if ready and fits else None
+
+
+def run_directly(
+    layers: Sequence[Ready], x: Tensor, alive: Tensor | None, sights: list[Sight] | None
+) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+    """Runs what `find_direct` has found for this input.
+
+    Args:
+        sights: where what is seen of each layer is added; None if nobody looks.
+
+    Returns:
+        The output, (T, [R,] B, W), and the final states of each layer.
+    """
     final = []
-    for (shape, sizes, start), values in zip(known, parameters, strict=bool(known)):
-        if list(map(SHAPE, values)) != sizes or not lie_well((x, *values), x.dtype):
-            return None
+    for (shape, _, start), values in layers:
         result = run_known(shape, (x, *start, *values, None, alive))
         x, form = result.output, shape.form
         final.append(result.state)
-        if form.watched:
+        if sights is not None:
             sights.append(sight_of(form.cell, form.watched, result.seen, NO_GRADIENTS))
-    return (x, final) if final else None
+    return x, final
 
 
 def _prepare(
@@ -127,7 +163,7 @@ def runs_of_kernels(x: Tensor, backend: str | Backend, directions: Callable[[], 
         x: (T, [R,] B, I).
         directions: the layers for this input.
     """
-    if backend not in ("auto", "cpu") or not (x.numel() and x.is_floating_point() and lie_well((x,), x.dtype)):
+    if backend not in OURS or not (x.numel() and x.is_floating_point() and lie_well((x,), x.dtype)):
         return []
     cpu, runs = BACKENDS["cpu"], []
     for direction in directions():

@@ -18,14 +18,14 @@ from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
-from gatelab.nn.direct import call_directly, nothing_looks_on
+from gatelab.nn.direct import find_direct, nothing_looks_on, run_directly
 from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
 from gatelab.nn.sequences import Lengths, Sequences, as_sequences, check_like, read_sequences, time_first
 from gatelab.nn.state import make_state, read_state, state_type
 from gatelab.nn.stepping import is_alone, is_bare, take_step
-from gatelab.nn.watching import Inside, Sight, Watch
+from gatelab.nn.watching import Inside, Sight, Watch, Wish, unwatched
 
 
 class Recurrent(nn.Module):
@@ -185,15 +185,19 @@ class Recurrent(nn.Module):
             if found is not None:
                 return found
         read = self._sequences(x, lengths, resets)
+        layers, backend, wishes = self._layers(state, read.x, read.batched), choose(self.backend), tuple[Wish, ...]()
+        if self.watch is not None:
+            wishes = self.watch.wishes(read)
+            self.watch.make_room()
         sights: list[Sight] = []
         output, final = run_layers(
-            self._layers(state, read.x, read.batched),
+            layers,
             read.x,
-            backend=choose(self.backend),
+            backend=backend,
             ragged=read.ragged,
             resets=read.resets,
             noise=self._noise(),
-            wishes=() if self.watch is None else self.watch.wishes(read),
+            wishes=wishes,
             sights=sights,
         )
         if self.watch is not None:
@@ -237,7 +241,8 @@ class Recurrent(nn.Module):
         draws = self.training and (self.recurrent_dropout or self._drops)
         if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
             return None
-        if x.ndim != (3 if self.replicas is None else 4) or x.shape[-1] != self.input_size:
+        lead = x.shape[:-3]
+        if x.ndim < 3 or lead != (() if self.replicas is None else (self.replicas,)) or x.shape[-1] != self.input_size:
             return None
         if self.watch is not None and self.watch.gradients:
             return None
@@ -245,22 +250,26 @@ class Recurrent(nn.Module):
             read = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first)
         else:
             read = self._sequences(x, lengths, None)
-        sights: list[Sight] = []
-        found = call_directly(
+        alive = None if read.ragged is None else read.ragged.alive
+        layers = find_direct(
             self,
+            self.cell,
             read.x,
-            None if read.ragged is None else read.ragged.alive,
+            alive,
             backend=self.backend,
             names=[place.parameters.values() for place in self._places],
             directions=lambda: chain.from_iterable(self._layers(None, read.x, batched=True)),
             wishes=() if self.watch is None else self.watch.wishes(read),
-            sights=sights,
         )
-        if found is None:
+        if layers is None:
             return None
-        if self.watch is not None:
+        if self.watch is None:
+            output, final = run_directly(layers, read.x, alive, None)
+        else:
+            sights: list[Sight] = []
+            self.watch.make_room()
+            output, final = run_directly(layers, read.x, alive, sights)
             self.watch.take(read, sights)
-        output, final = found
         return read.arrange(output), make_state(self.cell.states, join_states(final, batched=True))
 
     def _quick_step(self, x: Tensor, state: object) -> tuple[Tensor, list[Tensor]] | None:
@@ -273,6 +282,7 @@ class Recurrent(nn.Module):
             return None
         return take_step(
             self,
+            self.cell,
             x,
             start,
             backend=self.backend,
@@ -313,6 +323,9 @@ class Recurrent(nn.Module):
             "variational": (self.variational, False),
         }
         return ", ".join(shown + [f"{k}={value!r}" for k, (value, usual) in options.items() if value != usual])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return unwatched(super().__getstate__())  # type: ignore[no-untyped-call]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from torch.nn.modules import module as modules
 
 from gatelab.backends.base import Backend
 from gatelab.backends.cpu.stepping import Steps
+from gatelab.language.cell import Cell
 from gatelab.nn.direct import nothing_looks_on, runs_of_kernels
 from gatelab.nn.function import Direction
 
@@ -20,6 +21,7 @@ from gatelab.nn.function import Direction
 class Prepared(NamedTuple):
     """Steps, and what they were prepared for."""
 
+    cell: Cell
     key: tuple[object, ...]
     steps: Steps
 
@@ -48,6 +50,7 @@ def is_bare(layer: nn.Module, forward: Callable[..., object]) -> bool:
 
 def take_step(
     layer: nn.Module,
+    cell: Cell,
     x: Tensor,
     state: Sequence[Tensor],
     *,
@@ -58,6 +61,7 @@ def take_step(
     """A step of layers that go forwards, with nothing around it.
 
     Args:
+        cell: of the layers.
         x: ([B,] I).
         state: the states before it, each (L, [B,] W); empty for zeros.
         names: those of each layer's parameters.
@@ -74,11 +78,11 @@ def take_step(
         return None
     flat: list[Tensor] = list(chain.from_iterable(parameters))  # type: ignore[arg-type]
     found = _PREPARED.get(layer)
-    if found is None or found.key != key:
+    if found is None or found.cell is not cell or found.key != key:
         runs = runs_of_kernels(x.view(1, -1, x.shape[-1]), backend, directions)
         if not runs:
             return None
-        found = _PREPARED[layer] = Prepared(key, Steps(runs, x.shape[:-1]))
+        found = _PREPARED[layer] = Prepared(cell, key, Steps(runs, x.shape[:-1]))
     if not found.steps.fit(x, state, flat):
         return None
     return found.steps.run(x, state, parameters)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -79,6 +79,9 @@ class Watch(Protocol):
     def wishes(self, read: Sequences) -> tuple[Wish, ...]:
         """For each layer and direction, in torch's order, what to show of a call with this input."""
 
+    def make_room(self) -> None:
+        """Lets go of what the next call, which is about to run, takes the place of."""
+
     def take(self, read: Sequences, sights: Sequence[Sight]) -> None:
         """Takes what was seen in it, likewise."""
 
@@ -119,3 +122,11 @@ def sight_of(cell: Cell, names: Sequence[str], seen: Sequence[Values], taps: Map
         )
     tap_of = {name: taps[stored] for name in names if (stored := cell.stored_as.get(name, name)) in taps}
     return Sight(dict(zip(names, seen, strict=True)), tap_of)
+
+
+def unwatched(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a copy of a layer has, or its pickle: a copy made while a probe looks on is not watched."""
+    own = dict(state)
+    if own.pop("watch", None) is not None:
+        own.pop("forward", None)  # The probe's, bound to the layer itself.
+    return own

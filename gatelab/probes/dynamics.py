@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
-from gatelab.errors import OptionError, ShapeError, nearest
+from gatelab.errors import DataError, OptionError, ShapeError, nearest
 from gatelab.nn.recurrent import Recurrent
+from gatelab.probes.gates import valid_mask
 
 Kind = Literal["singular", "eigenvalues"]
 
@@ -110,12 +111,14 @@ def jacobian_spectrum(
 
     Raises:
         OptionError: there is no such kind, or as in `jacobians`.
-        ShapeError: as in `jacobians`.
+        ShapeError: as in `jacobians`, or the lengths do not fit.
+        DataError: a Jacobian is not finite.
     """
     if kind not in SPECTRA:
         raise OptionError(f"There is no spectrum of {kind!r}.\n{nearest(kind, SPECTRA)}")
-    values = torch.stack([SPECTRA[kind](jacobian) for jacobian in jacobians(layer, x, state)])
-    values[~_alive(x, lengths)] = torch.nan
+    alive = valid_mask(x, lengths)
+    values = torch.stack([SPECTRA[kind](each) for each in _within(jacobians(layer, x, state), alive)])
+    values[~alive] = torch.nan
     return Spectrum(kind, values)
 
 
@@ -140,10 +143,14 @@ def lyapunov(
         warm_up: steps that turn the frame and do not count.
 
     Raises:
-        OptionError: a sequence has no steps left to count, or as in `jacobians`.
-        ShapeError: as in `jacobians`.
+        OptionError: a sequence has no steps left to count, a number is out of range, or as in `jacobians`.
+        ShapeError: as in `jacobians`, or the lengths do not fit.
+        DataError: a Jacobian is not finite.
     """
-    counted = _alive(x, lengths)
+    if warm_up < 0 or (count is not None and count < 1):
+        raise OptionError(f"count={count}, warm_up={warm_up}.\nGive a count from 1 on, and a warm_up from 0 on.")
+    alive = valid_mask(x, lengths)
+    counted = alive.clone()
     counted[:warm_up] = False
     steps = counted.sum(0)
     if not bool(steps.all()):
@@ -151,7 +158,7 @@ def lyapunov(
             f"After a warm_up of {warm_up} steps a sequence is over.\nGive longer ones, or a shorter one."
         )
     frame, logarithms = None, torch.zeros(())
-    for jacobian, is_counted in zip(jacobians(layer, x, state), counted, strict=True):
+    for jacobian, is_counted in zip(_within(jacobians(layer, x, state), alive), counted, strict=True):
         frame = _frame(jacobian, count) if frame is None else frame
         frame, growth = torch.linalg.qr(jacobian @ frame)
         stretched = growth.diagonal(dim1=-2, dim2=-1).abs().log()
@@ -192,7 +199,10 @@ def _frame(jacobian: Tensor, count: int | None) -> Tensor:
     return frame
 
 
-def _alive(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Which steps belong to their sequence, (T, B)."""
-    steps = torch.arange(x.shape[0], device=x.device)[:, None]
-    return steps.expand(-1, x.shape[1]) < (x.shape[0] if lengths is None else lengths)
+def _within(found: Iterator[Tensor], alive: Tensor) -> Iterator[Tensor]:
+    """Jacobians, each (B, N, N), the one of no change beyond the end of a sequence; LAPACK crashes on what is NaN."""
+    for jacobian, within in zip(found, alive, strict=True):
+        kept = torch.where(within[:, None, None], jacobian, torch.eye(jacobian.shape[-1], dtype=jacobian.dtype))
+        if not kept.isfinite().all():
+            raise DataError("A step can't be differentiated: the model has diverged, or its input is no number.")
+        yield kept

@@ -205,10 +205,12 @@ def valid_mask(values: Tensor, lengths: Tensor | None = None) -> Tensor:
     count, batch = values.shape[:2]
     if lengths is None:
         return torch.ones(count, batch, dtype=torch.bool)
+    lengths = torch.as_tensor(lengths)
     if lengths.shape != (batch,) or lengths.dtype not in (torch.int32, torch.int64):
         raise ShapeError(
             f"lengths are {lengths.dtype} of shape {tuple(lengths.shape)}.\n"
-            f"Give whole numbers, one a sequence: ({batch},)."
+            f"Give whole numbers, one a sequence, ({batch},), and values (T, B, W); of layers with batch_first, "
+            "values.transpose(0, 1)."
         )
     if batch and not 1 <= int(lengths.min()) <= int(lengths.max()) <= count:
         raise ShapeError(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 
 import torch
@@ -63,7 +63,7 @@ def probe(
         >>> record["f"].shape, record.gradient["c"].shape
         (torch.Size([5, 2, 4]), torch.Size([5, 2, 4]))
     """
-    if every < 1 or (calls is not None and calls < 1):
+    if any(not isinstance(count, int) or count < 1 for count in (every, 1 if calls is None else calls)):
         raise OptionError(f"every={every}, calls={calls}.\nGive whole numbers from 1 on.")
     layers = {path: part for path, part in module.named_modules() if isinstance(part, Layer)}
     if not layers:
@@ -73,7 +73,7 @@ def probe(
         )
     found = find_names(layers, names)
     record = Record(_by_alias(found))
-    kept = None if units is None else torch.as_tensor(units, dtype=torch.long)
+    kept = None if units is None else _whole_numbers(units)
     _check_units(found, kept)
     watching = {path: layer for path, layer in layers.items() if any(place.path == path for place in found)}
     for path, layer in watching.items():
@@ -184,11 +184,18 @@ def _by_alias(found: Sequence[Watched]) -> dict[str, tuple[str, ...]]:
     return keys
 
 
-def _check_units(found: Sequence[Watched], units: Tensor | None) -> None:
+def _whole_numbers(units: Sequence[int]) -> tuple[int, ...]:
+    numbers = torch.as_tensor(units)
+    if numbers.ndim != 1 or numbers.is_floating_point() or numbers.is_complex():
+        raise OptionError(f"units={units!r}.\nGive a list of whole numbers, as in units=[0, 3].")
+    return tuple(map(int, numbers))
+
+
+def _check_units(found: Sequence[Watched], units: Sequence[int] | None) -> None:
     for place in found:
-        if units is not None and not ((units >= -place.width) & (units < place.width)).all():
+        if units is not None and not all(-place.width <= unit < place.width for unit in units):
             raise OptionError(
-                f"units={units.tolist()}, but '{place.key}' has {place.width} units.\n"
+                f"units={list(units)}, but '{place.key}' has {place.width} units.\n"
                 f"Give numbers from 0 to {place.width - 1}."
             )
 
@@ -206,7 +213,7 @@ class Watching:
     wanted: tuple[tuple[Watched, ...], ...]
     gradients: bool
     every: int
-    units: Tensor | None
+    units: tuple[int, ...] | None
     calls: int | None
     most_bytes: int
     own: list[Seen] = field(default_factory=list)
@@ -214,7 +221,6 @@ class Watching:
     def wishes(self, read: Sequences) -> tuple[Wish, ...]:
         """Of each layer and direction."""
         self._check_size(read.x)
-        self._make_room()
         return tuple(Wish(tuple(place.name for place in places), self.gradients, self.every) for places in self.wanted)
 
     def take(self, read: Sequences, sights: Sequence[Sight]) -> None:
@@ -228,10 +234,11 @@ class Watching:
                 if place.name in sight.taps:
                     gradients[place.key] = partial(self._gradient, read, sight.taps[place.name], taps)
         lengths = None if read.ragged is None else read.ragged.lengths
-        self.own.append(Seen(Fetched(values), gradients, lengths, self.every, read.axes))
+        units = {} if self.units is None else self._units_by_key
+        self.own.append(Seen(Fetched(values), gradients, lengths, self.every, read.axes, units))
         self.record.calls.append(self.own[-1])
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """Lets go of the oldest call if there is no room for one more.
 
         Before the next one runs, which then finds the same memory for its record: with another one in turn, a step of
@@ -241,10 +248,16 @@ class Watching:
             oldest = self.own.pop(0)
             self.record.calls[:] = [call for call in self.record.calls if call is not oldest]
 
+    @cached_property
+    def _units_by_key(self) -> dict[str, tuple[int, ...]]:
+        """The units that are kept, those that were counted from the last one on as they are."""
+        chosen = self.units or ()
+        return {place.key: tuple(unit % place.width for unit in chosen) for places in self.wanted for place in places}
+
     def _kept(self, read: Sequences, values: Tensor) -> Tensor:
         """Values of a run in the form of the layer's output, of the units that are kept."""
         shown = read.arrange(values)
-        return shown if self.units is None else shown[..., self.units.to(shown.device)]
+        return shown if self.units is None else shown[..., list(self.units)]
 
     def _values(self, read: Sequences, values: Values) -> Tensor:
         return self._kept(read, values_of(values))

@@ -5,6 +5,7 @@ T time, R replicas, B batch, W the width of a vector, H hidden.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gatelab.errors import OptionError, StoreError, nearest
@@ -50,6 +52,7 @@ class Seen:
         gradients: by key, what gives the gradient so far, or None before there is one; empty if there are none.
         lengths: how many steps each sequence has, ([R or 1,] B), or None if all have T.
         every: of so many steps the first is there.
+        units: by key the units that are there, where not all are.
         axes: what the axes of the values are, such as ("step", "sequence", "unit").
     """
 
@@ -58,6 +61,7 @@ class Seen:
     lengths: Tensor | None
     every: int
     axes: tuple[str, ...]
+    units: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -87,6 +91,11 @@ class Record(Mapping[str, Tensor]):
             OptionError: it was not watched, or no layer has run.
         """
         return self.last(name).values[self.key(name)]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a name stands for one key that was seen."""
+        keys = self.keys_by_name.get(name, ()) if isinstance(name, str) else ()
+        return len(keys) == 1 and any(keys[0] in call.values for call in self.calls)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -128,17 +137,24 @@ class Record(Mapping[str, Tensor]):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The values of the last call as arrays of numpy, by key."""
-        return {key: self[key].cpu().numpy() for key in self.names}
+        return {key: _array(self[key]) for key in self.names}
 
     def table(self) -> dict[str, np.ndarray]:
         """The last call as a tidy table: columns of one length, a row for each number.
 
         The columns are name, the axes of the values (step, sequence and unit, perhaps replica), value, and gradient
-        if there are gradients. Steps beyond the end of a sequence are left out.
+        if there are gradients. Steps beyond the end of a sequence are left out, and so are names that were not seen.
+        An axis that only some have is 0 for the others, a gradient NaN.
         """
-        parts = [_rows(key, self.last(key)) for key in self.names]
-        columns = parts[0].keys()
-        return {column: np.concatenate([part[column] for part in parts]) for column in columns}
+        parts = [_rows(key, self.last(key)) for key in self.names if key in self]
+        if not parts:
+            return {}
+        found = {column for part in parts for column in part}
+        return {
+            column: np.concatenate([part.get(column, np.full(len(part["name"]), empty)) for part in parts])
+            for column, empty in COLUMNS.items()
+            if column in found
+        }
 
     def save(self, path: str | Path) -> None:
         """Writes all calls to one safetensors file.
@@ -154,7 +170,7 @@ class Record(Mapping[str, Tensor]):
             tensors |= {f"{number}:gradient:{key}": value for key, value in found.items() if value is not None}
             if call.lengths is not None:
                 tensors[f"{number}:lengths:"] = call.lengths
-            facts.append({"every": call.every, "axes": call.axes})
+            facts.append({"every": call.every, "axes": call.axes, "units": dict(call.units)})
         names = {name: list(keys) for name, keys in self.keys_by_name.items()}
         write_tensors(Path(path), tensors, {"format": FORMAT, "names": names, "calls": facts})
 
@@ -181,6 +197,7 @@ class Record(Mapping[str, Tensor]):
                 lengths=parts.get((str(number), "lengths"), {}).get(""),
                 every=facts["every"],
                 axes=tuple(facts["axes"]),
+                units={key: tuple(units) for key, units in facts.get("units", {}).items()},
             )
             for number, facts in enumerate(found.facts["calls"])
         ]
@@ -213,6 +230,13 @@ class Gradients(Mapping[str, Tensor]):
             )
         return found
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a gradient of a name."""
+        if not isinstance(name, str) or name not in self.record:
+            return False
+        read = self.record.last(name).gradients.get(self.record.key(name))
+        return read is not None and read() is not None
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.record.names)
 
@@ -224,11 +248,24 @@ def _itself(tensor: Tensor) -> Tensor:
     return tensor
 
 
+COLUMNS: Mapping[str, Any] = {
+    "name": "", "replica": 0, "step": 0, "sequence": 0, "unit": 0, "value": math.nan, "gradient": math.nan
+}  # fmt: skip
+"""Of a table, in their order, and what stands where there is none."""
+
+
+def _array(values: Tensor) -> np.ndarray:
+    """In numpy, which has no bfloat16."""
+    return (values.float() if values.dtype == torch.bfloat16 else values).cpu().numpy()
+
+
 def _rows(key: str, call: Seen) -> dict[str, np.ndarray]:
     """One key of a call as columns."""
-    values = call.values[key].cpu().numpy()
+    values = _array(call.values[key])
     places: dict[str, np.ndarray] = dict(zip(call.axes, np.indices(values.shape), strict=True))
     places["step"] = places["step"] * call.every
+    if key in call.units:
+        places["unit"] = np.asarray(call.units[key], int)[places["unit"]]
     within = np.ones(values.shape, bool)
     if call.lengths is not None:
         lengths = np.atleast_2d(call.lengths.cpu().numpy())
@@ -238,5 +275,5 @@ def _rows(key: str, call: Seen) -> dict[str, np.ndarray]:
     rows = {"name": np.full(int(within.sum()), key), **columns, "value": values[within]}
     if key in call.gradients:
         gradient = call.gradients[key]()
-        rows["gradient"] = np.full(values.shape, np.nan)[within] if gradient is None else gradient.cpu().numpy()[within]
+        rows["gradient"] = (np.full(values.shape, np.nan) if gradient is None else _array(gradient))[within]
     return rows

@@ -20,6 +20,7 @@ from gatelab.training.folder import (
     is_finished,
     read_run,
     read_weights,
+    starts_anew,
     write_run,
 )
 from gatelab.training.loop import Progress, Training
@@ -120,7 +121,7 @@ def _begin(fresh: Training, folder: Path, resume: bool) -> tuple[Training, float
         raise StoreError(
             f"{folder} holds a run that was stopped before its end.\nGo on with --resume, or delete the folder."
         )
-    checkpoint = read_tensors(path)
+    checkpoint = read_tensors(path, starts_anew(folder))
     _refuse_others(folder, checkpoint.facts.get("of"), settings)
     try:
         return Training.restore(settings, checkpoint, fresh.backend), float(checkpoint.facts["seconds"])

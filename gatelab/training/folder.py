@@ -134,10 +134,15 @@ def _place(problems: Sequence[Any]) -> str:
     return next(".".join(map(str, problem["loc"])) for problem in problems if problem["type"] == "extra_forbidden")
 
 
+def starts_anew(folder: Path) -> str:
+    """What to do about a broken file of a run."""
+    return f"If it is broken, delete {folder}; the run then starts anew."
+
+
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """The weights of all seeds, each (R, ...), and what they share.
 
     Raises:
         StoreError: the file is missing or broken.
     """
-    return dict(read_tensors(folder / MODEL).tensors)
+    return dict(read_tensors(folder / MODEL, starts_anew(folder)).tensors)

@@ -222,9 +222,9 @@ def test_what_is_remembered_has_bounds_and_goes_with_the_layer(monkeypatch):
     layer = layer_of()
     for steps in range(1, 9):
         layer(inputs(layer, steps))
-        assert len(direct._KNOWN[layer]) <= 3
+        assert len(direct._REMEMBERED[layer].by_input) <= 3
     twin = copy.deepcopy(layer)
-    assert twin not in direct._KNOWN
+    assert twin not in direct._REMEMBERED
     assert len(pickle.dumps(layer)) < 20_000
     gone = weakref.ref(layer)
     del layer
