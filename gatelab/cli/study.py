@@ -67,7 +67,7 @@ def command(
     if status:
         _show_status(plan, store, as_json)
         return
-    with study_bar(len(plan.runs), quiet or as_json) as watch:
+    with study_bar(len(plan.by_identity), quiet or as_json) as watch:
         runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()

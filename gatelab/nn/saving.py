@@ -44,7 +44,7 @@ def load(path: str | Path, seed: int | None = None) -> SequenceModel:
         StoreError: the file is missing, broken or not of a model.
         OptionError: the run has no such seed.
     """
-    file = Path(path) / MODEL if Path(path).is_dir() else Path(path)
+    file = _file_of(path)
     found = read_tensors(file)
     facts = found.facts
     if "model" not in facts:
@@ -68,7 +68,15 @@ def read_facts(path: str | Path) -> Mapping[str, Any]:
     Raises:
         StoreError: the file is missing or broken.
     """
-    return read_tensors(Path(path) / MODEL if Path(path).is_dir() else Path(path)).facts
+    return read_tensors(_file_of(path)).facts
+
+
+def _file_of(path: str | Path) -> Path:
+    """The file of a model, or that in a run's folder."""
+    found = Path(path)
+    if not found.exists():
+        raise StoreError(f"There is no {found}.\nGive the folder of a run, or a file that gatelab.save wrote.")
+    return found / MODEL if found.is_dir() else found
 
 
 def _filled(model: SequenceModel, numbers: Mapping[str, Tensor], replica: int | None, file: Path) -> SequenceModel:

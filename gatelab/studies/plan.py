@@ -69,7 +69,7 @@ class Plan:
     Attributes:
         name: of the study; a quick look has its own.
         study: the file.
-        runs: each once.
+        runs: of each part; two parts may share some.
         differences: for each part, in words, what is asked for otherwise than in the study's file.
     """
 
@@ -77,6 +77,11 @@ class Plan:
     study: Study
     runs: tuple[PlannedRun, ...]
     differences: dict[str, tuple[str, ...]]
+
+    @property
+    def by_identity(self) -> dict[str, PlannedRun]:
+        """What there is to make: each run once."""
+        return {planned.settings.identity: planned for planned in self.runs}
 
 
 def make_plan(
@@ -250,11 +255,13 @@ def _difference(name: str, value: object, before: object) -> str:
 
 
 def _check_once(runs: list[PlannedRun]) -> None:
-    seen: dict[str, PlannedRun] = {}
+    """Raises if a part has the same run twice."""
+    seen: dict[tuple[str, str], PlannedRun] = {}
     for run in runs:
-        twin = seen.setdefault(run.settings.identity, run)
+        twin = seen.setdefault((run.part, run.settings.identity), run)
         if twin is not run:
+            matched = "" if twin.size == run.size else f", to which the sizes {twin.size} and {run.size} are matched"
             raise OptionError(
                 f"The study asks for the same run twice: '{twin.label}' and '{run.label}' on {run.part} "
-                f"with {run.settings.hidden_size} units.\nTake one of them out."
+                f"with {run.settings.hidden_size} units{matched}.\nTake one of them out."
             )

@@ -47,7 +47,7 @@ def run_study(
     """
     runs = store.finished(plan)
     failed: list[Made] = []
-    missing = [planned for planned in plan.runs if planned.settings.identity not in runs]
+    missing = [planned for identity, planned in plan.by_identity.items() if identity not in runs]
     # To tell how long they take, a model of each is made: one that can't be raises here, and not hours later.
     longest_first = sorted(missing, key=_work_of, reverse=True)
     todo = [Job(planned, store.place(planned.settings), backend) for planned in longest_first]

@@ -15,7 +15,9 @@ from gatelab.tasks import find_task
 from gatelab.training.settings import CHOICES, check_choice
 
 Positive = Annotated[int, Field(ge=1)]
-Seeds = Positive | list[Annotated[int, Field(ge=0)]]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+"""What files and folders are named after."""
+Seeds = Positive | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 """A number of seeds, counted from 0, or the seeds themselves."""
 
 DEFAULT_INIT = "default"
@@ -113,7 +115,7 @@ class Reference(_Part):
 class Study(_Part):
     """A study file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+    name: FileName
     about: str = ""
     cells: list[str] = []
     """Names of the catalogue, or paths of cell files from the study file's folder, known by their suffix or a `/`."""
@@ -121,8 +123,8 @@ class Study(_Part):
     inits: Annotated[list[str], Field(min_length=1)] = [DEFAULT_INIT]
     """How recurrent layers start, by scheme."""
     head_init: str = "uniform"
-    tasks: Annotated[dict[str, TaskPlan], Field(min_length=1)]
-    """The parts of the study, each on a task."""
+    tasks: Annotated[dict[FileName, TaskPlan], Field(min_length=1)]
+    """The parts of the study, each on a task; their figures and pages are named after them."""
     quick: Quick = Quick()
     reference: list[Reference] = []
 

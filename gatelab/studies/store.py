@@ -55,12 +55,11 @@ class Store:
             StoreError: some are broken; the message names all of them.
         """
         runs, broken = {}, []
-        for planned in plan.runs:
-            place = self.place(planned.settings)
-            if not is_finished(place):
+        for identity, planned in plan.by_identity.items():
+            if not is_finished(self.place(planned.settings)):
                 continue
             try:
-                runs[planned.settings.identity] = self._read(planned.settings)
+                runs[identity] = self._read(planned.settings)
             except StoreError as error:
                 broken.append(str(error))
         if broken:
@@ -73,7 +72,7 @@ class Store:
 
     def others(self, plan: Plan) -> tuple[str, ...]:
         """What lies among the runs and is not of this plan: runs with other settings."""
-        ours = {planned.settings.identity for planned in plan.runs}
+        ours = plan.by_identity
         folder = self.folder / RUNS
         return tuple(sorted(path.name for path in folder.glob("*") if path.name not in ours))
 

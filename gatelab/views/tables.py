@@ -91,7 +91,7 @@ def draw_table(table: TableText) -> RenderableType:
 def table_text(tables: tuple[TableText, ...]) -> str:
     """Tables as plain text, `WIDTH` columns wide."""
     stream = StringIO()
-    console = Console(file=stream, width=WIDTH, color_system=None, force_terminal=False)
+    console = Console(file=stream, width=WIDTH, color_system=None, force_terminal=False, markup=False, emoji=False)
     for table in tables:
         console.print(draw_table(table))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

@@ -52,3 +52,8 @@ def test_a_model_of_something_else(tmp_path, capsys):
     main_of(["train", "parity", "--steps", "2", "--hidden", "2", "--out", str(tmp_path / "run"), "--quiet"])
     assert main_of(["classify", str(tmp_path / "run"), GOOD]) == 2
     assert "sentiment" in capsys.readouterr().err
+
+
+def test_brackets_and_colons_are_texts_like_others(run, capsys):
+    assert main_of(["classify", str(run), "[/b] great :smile: [red]joy[/red]"]) == 0
+    assert "[/b] great :smile: [red]joy[/red]" in capsys.readouterr().out

@@ -174,6 +174,8 @@ BAD = {
     "harden what is no gate": (lambda: LSTM.hardened("z"), "not a gate.*\n.*: i, f, o"),
     "harden what follows": (lambda: LSTM.tie("i", "1 - f").hardened("i"), "follows others: i = 1 - f"),
     "harden without gates": (lambda: gl.cell("elman").hardened(), "no soft gate"),
+    "peepholes twice": (lambda: LSTM.with_peepholes().with_peepholes(), "has p_f, p_i, p_o already"),
+    "norms twice": (lambda: gl.cell("gru").with_layer_norm().with_layer_norm(), "has g_R_.* already"),
     "nothing to take off": (lambda: LSTM.linear("c"), "no outermost function"),
 }
 

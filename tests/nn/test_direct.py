@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.nn.utils import parametrize
 
 import gatelab as gl
 from gatelab.backends import eager
-from gatelab.errors import ShapeError
+from gatelab.errors import OptionError, ShapeError
 from gatelab.nn import direct, recurrent
 
 T, B, I, H = 5, 4, 3, 6
@@ -238,3 +239,51 @@ def test_an_input_that_is_none_says_so():
         with pytest.raises(ShapeError, match=says):
             layer(x)
     assert layer(torch.zeros(T, 0, I))[0].shape == (T, 0, H)
+
+
+@pytest.mark.parametrize("names", [("f_l1",), ("f_l0",), ("f_l0", "c_l1")])
+def test_a_probe_may_look_at_some_of_the_layers(names, long_way):
+    layer = layer_of(num_layers=2)
+    with gl.probe(layer, *names) as record:
+        layer(inputs(layer))
+    assert not long_way and tuple(record) == names
+    assert all(record[name].shape == (T, B, H) for name in names)
+
+
+def test_another_cell_counts_from_the_next_call_on():
+    layer = layer_of()
+    x = inputs(layer).detach()
+    with torch.no_grad():
+        soft, step = layer(x)[0], layer.step(x[0])[0]
+        layer.cell = layer.cell.hardened()
+        hard, hard_step = layer(x)[0], layer.step(x[0])[0]
+        layer.backend = "eager"
+        torch.testing.assert_close(hard, layer(x)[0])
+        torch.testing.assert_close(hard_step, layer.step(x[0])[0])
+    assert not torch.equal(soft, hard) and not torch.equal(step, hard_step)
+
+
+def holding(layer):
+    """A backend that refers to the layer which it runs."""
+    return replace(eager.BACKEND, name="mine", run=lambda asked: (layer.training, eager.run(asked))[1])
+
+
+def test_what_is_no_backend_of_ours_is_not_remembered():
+    layer = layer_of()
+    x = inputs(layer)
+    layer(x)
+    layer.backend = ["cpu"]
+    with pytest.raises(OptionError):
+        layer(x)
+    layer.backend = holding(layer)
+    layer(x)
+    gone = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert gone() is None
+
+
+def test_replicas_are_counted_though_a_cell_has_no_parameters():
+    layer = gl.Recurrent(gl.Cell("h = 0.5 * h + x", widths={"x": "H"}), 3, 3, replicas=2)
+    with pytest.raises(ShapeError, match="R = 2"):
+        layer(torch.zeros(3, T, B, 3))

@@ -8,6 +8,7 @@ import torch
 import gatelab as gl
 from gatelab.errors import OptionError, StoreError
 from gatelab.files import read_tensors, write_tensors
+from gatelab.nn.saving import read_facts
 from gatelab.training.fit import fit
 from gatelab.training.settings import make_settings
 
@@ -75,8 +76,10 @@ def test_the_folder_of_a_run_is_a_model(tmp_path):
 
 
 def test_what_is_no_model_is_one_clear_error(tmp_path):
-    with pytest.raises(StoreError, match="can't be read"):
-        gl.load(tmp_path / "none")
+    for read in (gl.load, read_facts):
+        with pytest.raises(StoreError, match=r"There is no .*none\.\nGive the folder of a run") as said:
+            read(tmp_path / "none")
+        assert "delete" not in str(said.value)
     write_tensors(tmp_path / "other", {"a": torch.ones(2)}, {"step": 3})
     with pytest.raises(StoreError, match=r"holds no model\.\nGive a file that gatelab\.save wrote"):
         gl.load(tmp_path / "other")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import gatelab as gl
-from gatelab.errors import OptionError, ShapeError
+from gatelab.errors import DataError, OptionError, ShapeError
 from gatelab.probes.dynamics import jacobian_spectrum, jacobians, lyapunov
 
 LINEAR = gl.Cell("h = R @ h + W @ x")
@@ -147,3 +147,33 @@ def test_what_makes_no_sense(what):
     ask, error, said = BAD[what]
     with pytest.raises(error, match=said):
         ask()
+
+
+@pytest.mark.parametrize("read", [jacobian_spectrum, lambda *given: jacobian_spectrum(*given, "eigenvalues"), lyapunov])
+def test_what_has_diverged_is_an_error_and_no_crash(read):
+    layer, x = gl.Recurrent("elman", 2, 3), randn(5, 2, 2)
+    with pytest.raises(DataError, match="diverged"):
+        read(layer, torch.full_like(x, math.nan))
+
+
+def test_what_lies_beyond_an_end_does_not_count():
+    layer, x, lengths = gl.Recurrent("elman", 2, 3), randn(5, 2, 2), torch.tensor([3, 5])
+    expected = jacobian_spectrum(layer, x, lengths=lengths).values, lyapunov(layer, x, lengths=lengths).exponents
+    x[3:, 0] = math.nan
+    found = jacobian_spectrum(layer, x, lengths=lengths).values, lyapunov(layer, x, lengths=lengths).exponents
+    for own, other in zip(found, expected, strict=True):
+        assert torch.equal(own.nan_to_num(), other.nan_to_num())
+
+
+@pytest.mark.parametrize("given", [{"warm_up": -1}, {"count": 0}, {"count": -1}])
+def test_counts_that_are_none_are_an_error(given):
+    with pytest.raises(OptionError, match="from 1 on"):
+        lyapunov(gl.Recurrent("elman", 2, 3), randn(5, 2, 2), **given)
+
+
+@pytest.mark.parametrize("lengths", [[9, 3], [0, 3], [5]])
+def test_lengths_that_do_not_fit_are_an_error(lengths):
+    layer, x = gl.Recurrent("elman", 2, 3), randn(5, 2, 2)
+    for read in (jacobian_spectrum, lyapunov):
+        with pytest.raises(ShapeError):
+            read(layer, x, lengths=torch.tensor(lengths))

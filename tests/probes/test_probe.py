@@ -1,11 +1,13 @@
 """The probe: names of the equations, watched while layers run, in all the forms in which layers run."""
 
+import copy
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_sequence
 
 import gatelab as gl
-from gatelab.errors import OptionError
+from gatelab.errors import OptionError, ShapeError
 
 X = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
 
@@ -219,3 +221,40 @@ def test_what_is_read_late_is_what_was_seen():
             parameter.add_(1.0)
     layer(X)[0].sum().backward()
     assert torch.equal(record["f"], early) and record["f"] is record["f"]
+
+
+def test_a_call_that_fails_leaves_what_was_seen():
+    layer = gl.Recurrent("lstm", 3, 4)
+    with gl.probe(layer, "f") as record:
+        layer(X)
+        for wrong in (X.double(), X[..., :2], X.unsqueeze(0)):
+            with pytest.raises(ShapeError):
+                layer(wrong)
+    assert record["f"].shape == (6, 2, 4)
+
+
+@pytest.mark.parametrize("make", [lambda: gl.Recurrent("lstm", 3, 4), lambda: gl.nn.LSTM(3, 4)])
+@pytest.mark.parametrize("compiler", [False, True])
+def test_a_copy_made_while_a_probe_looks_on_is_a_layer_of_its_own(make, compiler, tmp_path):
+    layer = make()
+    if compiler:
+        torch.optim.Adam(layer.parameters())  # Loads it, and the probe then has to keep it away.
+    with gl.probe(layer, "f") as record:
+        layer(X)
+        twin = copy.deepcopy(layer)
+        torch.save(layer, tmp_path / "layer.pt")
+        with torch.no_grad():
+            for value in twin.parameters():
+                value.zero_()
+        assert not twin(X)[0].any()
+        with gl.probe(twin, "f"):
+            twin(X)
+    assert twin.watch is None and len(record.calls) == 1
+    again = torch.load(tmp_path / "layer.pt", weights_only=False)
+    assert torch.equal(again(X)[0], layer(X)[0])
+
+
+@pytest.mark.parametrize("options", [{"every": 1.5}, {"calls": 0}, {"units": 3}, {"units": [0.5]}, {"units": [4]}])
+def test_numbers_that_are_none_are_an_error(options):
+    with pytest.raises(OptionError), gl.probe(gl.Recurrent("lstm", 3, 4), "f", **options):
+        pass

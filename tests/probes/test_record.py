@@ -82,3 +82,45 @@ def test_what_is_not_there():
         layer(torch.randn(5, 2))
     with pytest.raises(OptionError, match=r"Call backward\(\)"):
         record.gradient["f"]
+
+
+def test_the_table_has_the_units_of_the_layer(tmp_path):
+    layer = gl.Recurrent("lstm", 3, 8)
+    with gl.probe(layer, "f", units=[5, -1], every=2) as record:
+        layer(torch.randn(5, 2, 3))
+    record.save(tmp_path / "record")
+    for found in (record, Record.load(tmp_path / "record")):
+        table = found.table()
+        assert set(table["unit"]) == {5, 7} and set(table["step"]) == {0, 2, 4}
+        last = table["unit"] == 7
+        assert table["value"][last][0] == record["f"][0, 0, 1]
+
+
+def test_layers_that_differ_share_a_table():
+    parts = torch.nn.ModuleDict({name: gl.Recurrent("lstm", 3, 4) for name in "abc"})
+    x = torch.randn(5, 2, 3)
+    with gl.probe(parts, "f", gradients=True) as record:
+        parts["a"](x)[0].sum().backward()
+        with torch.no_grad():
+            parts["b"](x[:, 0])
+    table = record.table()
+    assert {len(column) for column in table.values()} == {5 * 2 * 4 + 5 * 4}
+    of_a = table["name"] == "a.f"
+    assert np.isfinite(table["gradient"][of_a]).all() and np.isnan(table["gradient"][~of_a]).all()
+    assert set(table["sequence"][of_a]) == {0, 1} and set(table["sequence"][~of_a]) == {0}
+    assert "a.f" in record and "c.f" not in record and "nothing" not in record
+    assert "a.f" in record.gradient and "b.f" not in record.gradient
+    assert Record({}).table() == {}
+
+
+def test_half_precision_has_arrays_and_a_table():
+    layer = gl.Recurrent("lstm", 3, 4, dtype=torch.bfloat16)
+    with gl.probe(layer, "f") as record:
+        layer(torch.randn(5, 2, 3).bfloat16())
+    assert record.arrays()["f"].dtype == np.float32 and len(record.table()["value"]) == 5 * 2 * 4
+
+
+def test_a_record_that_is_not_there_has_nothing_deleted(tmp_path):
+    with pytest.raises(StoreError) as said:
+        Record.load(tmp_path / "none")
+    assert "delete" not in str(said.value)

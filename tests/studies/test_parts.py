@@ -7,7 +7,9 @@ import pytest
 from gatelab.errors import OptionError
 from gatelab.studies.outcome import make_outcome
 from gatelab.studies.plan import make_plan
+from gatelab.studies.run import run_study
 from gatelab.studies.spec import read_study
+from gatelab.studies.store import Store
 from gatelab.tasks import TASKS
 from gatelab.training.record import Run, SeedResult
 from gatelab.training.replicas import count_parameters
@@ -188,3 +190,40 @@ def test_a_slip_that_a_plan_finds_is_named(old, new, words):
     assert old in TEXT
     with pytest.raises(OptionError, match=words):
         make_plan(read_study(TEXT.replace(old, new), "parts.toml"), Path(), quick=True)
+
+
+def test_two_parts_may_share_a_run(tmp_path):
+    text = """
+        name = "shared"
+        cells = ["lstm", "f"]
+        seeds = 1
+        [tasks.by-size]
+        task = "digits"
+        hidden_sizes = [4]
+        steps = 2
+        [tasks.as-large]
+        task = "digits"
+        hidden_sizes = [4]
+        match = "lstm"
+        steps = 2
+        """
+    plan = make_plan(read_study(text, "shared.toml"), Path())
+    assert len(plan.runs) == 4 and len(plan.by_identity) == 3
+    store = Store(tmp_path)
+    outcome = make_outcome(plan, run_study(plan, store))
+    assert [len(outcome.of(part)) for part in ("by-size", "as-large")] == [2, 2]
+    assert outcome.of("by-size")[0].findings == outcome.of("as-large")[0].findings
+    assert len(list((tmp_path / "runs").iterdir())) == 3 and not store.others(plan)
+
+
+def test_sizes_that_matching_makes_one_are_named():
+    text = 'name = "m"\ncells = ["lstm", "elman"]\n[tasks.digits]\nhidden_sizes = [1, 2]\nmatch = "elman"\nsteps = 2'
+    with pytest.raises(OptionError, match="sizes 1 and 2 are matched"):
+        make_plan(read_study(text, "m.toml"), Path())
+
+
+@pytest.mark.parametrize("name", ["rows/short", "../evil", ""])
+def test_a_part_is_named_as_a_file_can_be(name):
+    text = f'name = "m"\ncells = ["lstm"]\n[tasks."{name}"]\ntask = "digits"\nhidden_sizes = [1]\nsteps = 2'
+    with pytest.raises(OptionError, match="tasks"):
+        read_study(text, "m.toml")
