@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -55,6 +55,7 @@ def explain_problem(problem: Mapping[str, Any], known: Iterable[str]) -> str:
     # Beside keys, pydantic names the kinds of value that it tried.
     while len(place) > 1 and place[-1] not in names and not place[-1].isdigit() and "[" in place[-1] + place[-2]:
         place.pop()
+    place = [part for part in place if part in names or not _is_kind(part)] or place[:1]
     key = ".".join(place) or "it"
     match problem["type"]:
         case "extra_forbidden":
@@ -65,3 +66,14 @@ def explain_problem(problem: Mapping[str, Any], known: Iterable[str]) -> str:
             return str(problem["ctx"]["error"])
         case _:
             return f"{key} is {problem['input']!r}.\n{problem['msg']}."
+
+
+def _is_kind(part: str) -> bool:
+    """Whether pydantic's word for a place is that of a kind of value, and no key."""
+    return "[" in part or part.startswith("constrained-")
+
+
+def first_problem(problems: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The one to tell of: of a value that may be of several kinds, the problem with the kind that fits best."""
+    key = problems[0]["loc"][:1]
+    return max((problem for problem in problems if problem["loc"][:1] == key), key=lambda problem: len(problem["loc"]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gatelab.errors import GatelabError, OptionError, explain_problem, nearest
+from gatelab.errors import GatelabError, OptionError, explain_problem, first_problem, nearest
 from gatelab.studies.search import Search
 from gatelab.tasks import find_task
 from gatelab.training.settings import CHOICES, check_choice
@@ -222,7 +222,7 @@ def read_study(text: str, where: str) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"{where} is not TOML: {error}.") from None
     except ValidationError as error:
-        raise OptionError(f"{where}: " + _explain(error.errors()[0])) from None
+        raise OptionError(f"{where}: " + _explain(first_problem(error.errors()))) from None
 
 
 _SECTIONS: dict[str, type[BaseModel]] = {"tasks": TaskPlan, "quick": Quick, "reference": Reference}

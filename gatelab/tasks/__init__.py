@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gatelab.errors import OptionError, TaskError, explain_problem, nearest
+from gatelab.errors import OptionError, TaskError, explain_problem, first_problem, nearest
 from gatelab.tasks.adding import ADDING
 from gatelab.tasks.base import Options, Problem, Task
 from gatelab.tasks.copying import COPYING
@@ -62,7 +62,7 @@ def read_options(task: Task, options: Mapping[str, Any]) -> Options:
     try:
         return task.options.model_validate(dict(options))
     except ValidationError as error:
-        problem = explain_problem(error.errors()[0], task.options.model_fields)
+        problem = explain_problem(first_problem(error.errors()), task.options.model_fields)
         raise OptionError(f"An option of the task {task.name}: {problem}") from None
 
 

@@ -30,7 +30,8 @@ def digest_of(paths: Sequence[str | PathLike[str]], given: str | None, cure: str
             with Path(path).open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise ValueError(f"{path} can't be read ({error.strerror}).\n{cure}") from None
+            begins = "" if Path(path).is_absolute() else f" This path begins in {Path.cwd()}."
+            raise ValueError(f"{path} can't be read ({error.strerror}).\n{cure}{begins}") from None
     found = whole.hexdigest()[:16]
     if given not in (None, "", found):
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from gatelab.errors import OptionError, explain_problem, nearest
+from gatelab.errors import OptionError, explain_problem, first_problem, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell_text, write_cell
 from gatelab.language.lookup import find_cell
@@ -212,7 +212,7 @@ def make_settings(
             seeds=seeds,
         )
     except ValidationError as error:
-        raise OptionError(explain_problem(error.errors()[0], CHOICES)) from None
+        raise OptionError(explain_problem(first_problem(error.errors()), CHOICES)) from None
 
 
 def check_choice(name: str, value: object = None) -> None:

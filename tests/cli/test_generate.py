@@ -154,7 +154,7 @@ def test_bad_choices(gatelab, characters, words, code, says):
 def test_a_run_that_is_not_there(gatelab, tmp_path):
     code, out, err = gatelab(tmp_path / "nowhere")
     assert (code, out) == (1, "")
-    assert "nowhere can't be read" in err
+    assert "nowhere.\nGive the folder of a run" in err
 
 
 def test_a_model_of_another_task(gatelab, tmp_path):
