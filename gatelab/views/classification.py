@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Classes = NDArray[np.int64]
+LONGEST_NAME = 28
+"""Letters of a class's name where there is little room."""
 BINS = 10
 """Equal parts of the confidence from 0 to 1."""
 
@@ -144,3 +146,13 @@ def _average(true: Classes, answered: Classes, names: Sequence[str], kind: str) 
         true, answered, labels=labels, average=kind, zero_division=0.0
     )
     return ClassScore(f"{kind} average", float(precision), float(recall), float(f1), len(true))
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names of classes for tables and figures, each different: the beginnings of long ones."""
+    found: list[str] = []
+    for name in names:
+        short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        same = sum(other.startswith(short) for other in found)
+        found.append(f"{short} ({same + 1})" if same and short != name else short)
+    return found

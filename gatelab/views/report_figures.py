@@ -7,25 +7,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from gatelab.views.classification import BINS, Classification
+from gatelab.views.classification import BINS, Classification, short_names
 from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR
 
 MOST_NUMBERS = 30
 """Classes up to which each square holds its number."""
+LETTER = 0.085
+"""Inches of a letter of a class's name."""
 
 
 def draw_confusion(found: Classification, title: str) -> Figure:
     """A square for each class and answer, the darker the larger its share of the class."""
     counts = np.array(found.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    names = [one.name for one in found.classes]
+    names = short_names([one.name for one in found.classes])
     size = 2.2 + 0.42 * max(len(names), 4)
-    figure = Figure(figsize=(size + 0.6, size), layout=ConstrainedLayoutEngine())
+    # Longer names would lie over each other: a square has room for four letters, or more if there are few of them.
+    turned = max(map(len, names)) > 4 * max(1, 4 // len(names))
+    beside = LETTER * max(0, max(map(len, names)) - 4)
+    figure = Figure(figsize=(size + 0.6 + beside, size + beside * turned), layout=ConstrainedLayoutEngine())
     axes = figure.subplots()
     picture = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
-    # Longer names would lie over each other: a square has room for four letters, or more if there are few of them.
-    turned = 90 if max(map(len, names)) > 4 * max(1, 4 // len(names)) else 0
-    axes.set_xticks(range(len(names)), names, rotation=turned)
+    axes.set_xticks(range(len(names)), names, rotation=90 if turned else 0)
     axes.set_yticks(range(len(names)), names)
     if len(names) <= MOST_NUMBERS:
         for (row, column), count in np.ndenumerate(counts):

@@ -20,7 +20,7 @@ from gatelab.training.folder import read_run
 from gatelab.training.record import Run, SeedResult
 from gatelab.training.replicas import load_replicas, weights_of
 from gatelab.training.settings import Settings
-from gatelab.views.classification import Classification, ClassScore, judge
+from gatelab.views.classification import Classification, ClassScore, judge, short_names
 from gatelab.views.forecasts import Forecast, some_forecasts
 from gatelab.views.runs import ENDS
 from gatelab.views.summaries import Summary, draw_summary, summarise_model
@@ -134,23 +134,33 @@ def _score_table(report: Report) -> TableText:
 
 
 def _class_table(found: Classification) -> TableText:
-    def row(one: ClassScore) -> tuple[str, ...]:
-        return (f"{one.count:,}", one.name, *(_percent(share) for share in (one.precision, one.recall, one.f1)))
+    def row(one: ClassScore, name: str) -> tuple[str, ...]:
+        return (f"{one.count:,}", name, *(_percent(share) for share in (one.precision, one.recall, one.f1)))
 
     return TableText(
         title="Classes",
         headings=("count", "class", "precision, %", "recall, %", "F1, %"),
-        sections=(tuple(map(row, found.classes)), tuple(map(row, found.averages))),
-        caption=(f"{_percent(found.accuracy)} % are right; {found.loss:.4f} nats.",),
+        sections=(
+            tuple(map(row, found.classes, short_names([one.name for one in found.classes]))),
+            tuple(row(one, one.name) for one in found.averages),
+        ),
+        caption=(
+            f"{_percent(found.accuracy)} % are right; {found.loss:.4f} nats.",
+            *(
+                ()
+                if _confusion_tables(found)
+                else (f"Which answers were given takes more than {WIDTH} columns: --out.",)
+            ),
+        ),
     )
 
 
 def _confusion_tables(found: Classification) -> tuple[TableText, ...]:
     """How many of each class were answered how; no table where it would not fit the width."""
-    names = [one.name for one in found.classes]
+    names = short_names([one.name for one in found.classes])
     rows = [
-        (f"{one.count:,}", one.name, *(f"{count:,}" for count in own))
-        for one, own in zip(found.classes, found.confusion, strict=True)
+        (f"{one.count:,}", name, *(f"{count:,}" for count in own))
+        for one, name, own in zip(found.classes, names, found.confusion, strict=True)
     ]
     headings = ("count", "class", *names)
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]

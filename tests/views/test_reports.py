@@ -9,7 +9,7 @@ from gatelab.nn.inputs import Tokens
 from gatelab.nn.models import SequenceModel
 from gatelab.training.fit import fit
 from gatelab.training.settings import make_settings
-from gatelab.views.classification import calibration_bins, judge, probabilities
+from gatelab.views.classification import calibration_bins, judge, probabilities, short_names
 from gatelab.views.figures import save_figure
 from gatelab.views.report_figures import draw_confusion, draw_reliability
 from gatelab.views.reports import make_report, report_tables
@@ -143,7 +143,26 @@ def test_confusions_that_do_not_fit_the_width_have_no_table(tmp_path, answers):
     fit(make_settings("digits", "f", 2, (0,), steps=1), tmp_path / "run")
     report = make_report(tmp_path / "run")
     object.__setattr__(report, "classification", judge(*answers, [name * 9 for name in NAMES]))
-    assert "Answers" not in [table.title for table in report_tables(report)]
+    assert "Answers" in [table.title for table in report_tables(report)]  # Their names are cut.
+    many = [f"{name} {number:018d}" for number in range(3) for name in NAMES]
+    target = torch.arange(12)
+    object.__setattr__(report, "classification", judge(torch.eye(12), target, many))
+    tables = {table.title: table for table in report_tables(report)}
+    assert "Answers" not in tables and "columns" in tables["Classes"].caption[-1]
+
+
+def test_long_names_are_cut_and_stay_apart(answers, tmp_path):
+    names = ["Credit reporting and its repair", "Credit reporting and its repair services", *NAMES[2:]]
+    short = short_names(names)
+    assert len(set(short)) == len(names) and max(map(len, short)) <= 32 and short[2:] == list(NAMES[2:])
+    found = judge(*answers, names)
+    figure = draw_confusion(found, "texts")
+    figure.savefig(tmp_path / "confusion.png")
+    (axes, _) = figure.axes
+    inside = figure.get_window_extent()
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        box = label.get_window_extent()
+        assert inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
 
 
 def test_a_forecasts_report_has_the_naive_ones_beside_it(tmp_path):
