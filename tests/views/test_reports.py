@@ -143,10 +143,6 @@ def test_confusions_that_do_not_fit_the_width_have_no_table(tmp_path, answers):
     fit(make_settings("digits", "f", 2, (0,), steps=1), tmp_path / "run")
     report = make_report(tmp_path / "run")
     object.__setattr__(report, "classification", judge(*answers, [name * 9 for name in NAMES]))
-    assert "Answers" in [table.title for table in report_tables(report)]  # Their names are cut.
-    many = [f"{name} {number:018d}" for number in range(3) for name in NAMES]
-    target = torch.arange(12)
-    object.__setattr__(report, "classification", judge(torch.eye(12), target, many))
     tables = {table.title: table for table in report_tables(report)}
     assert "Answers" not in tables and "columns" in tables["Classes"].caption[-1]
 
