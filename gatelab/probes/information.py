@@ -5,6 +5,7 @@ T time, B batch, W the width of a vector, N pairs of a unit's value and what is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,9 +34,10 @@ class Information:
     """What units tell, in bits.
 
     Attributes:
-        bits: the mutual information of each unit with the symbols; never below 0.
+        bits: the mutual information of each unit with the symbols; never below 0 or above the entropy.
         threshold: what the best of all units stays below in 95 % of shuffles, in which no unit can know anything.
-        entropy: of the symbols, which is all that there is to tell.
+        entropy: of the symbols, which is all that there is to tell; never above that of symbols which are equally
+            frequent.
         pairs: N, how many it was estimated from.
         estimator: how, in words.
     """
@@ -67,9 +69,10 @@ def information(
 
     Values are put into bins by their rank, so that all are equally filled, equal values together. From the counts
     comes each entropy, with (m - 1) / 2N nats added for m cells that are not empty (Miller 1955), and from these the
-    information. A threshold comes from shuffles, in which whole sequences of symbols change places and then all are
-    shifted by a random number of steps: what goes on within a sequence is kept, so that units and symbols that change
-    slowly do not pass for related.
+    information. Where symbols are about equally frequent, this leads beyond what so many of them can tell, so that the
+    entropy ends there, and the information at the entropy. A threshold comes from shuffles, in which whole sequences of
+    symbols change places and then all are shifted by a random number of steps: what goes on within a sequence is kept,
+    so that units and symbols that change slowly do not pass for related.
 
     Args:
         values: (T, B, W).
@@ -92,11 +95,12 @@ def information(
     ranks = (rankdata(columns, axis=0) - 0.5) / len(columns)
     cells = ((ranks * bins).astype(np.int64) + np.arange(columns.shape[1]) * bins) * len(found)
     shape = (columns.shape[1], bins, len(found))
-    chance = [_bits(cells, shuffled, shape).max() for shuffled in _shuffled(codes, ends, shuffles, random)]
+    entropy = min(float(_entropy(np.bincount(codes)[np.newaxis])[0]), math.log2(len(found)))
+    chance = [_bits(cells, shuffled, shape, entropy).max() for shuffled in _shuffled(codes, ends, shuffles, random)]
     return Information(
-        bits=tuple(_bits(cells, codes, shape).tolist()),
+        bits=tuple(_bits(cells, codes, shape, entropy).tolist()),
         threshold=float(np.quantile(chance, 1 - CHANCE)),
-        entropy=float(_entropy(np.bincount(codes)[np.newaxis])[0]),
+        entropy=entropy,
         pairs=len(columns),
     )
 
@@ -129,12 +133,12 @@ def _shuffled(codes: Whole, ends: Whole, count: int, random: np.random.Generator
         yield np.roll(mixed, random.integers(len(codes)))
 
 
-def _bits(cells: Whole, codes: Whole, shape: tuple[int, int, int]) -> Array:
-    """The information of each unit, (W,), from the cells of its values, (N, W), and the symbols, (N,)."""
+def _bits(cells: Whole, codes: Whole, shape: tuple[int, int, int], most: float) -> Array:
+    """The information of each unit, (W,) up to `most`, from the cells of its values, (N, W), and the symbols, (N,)."""
     counts = np.bincount((cells + codes[:, np.newaxis]).ravel(), minlength=np.prod(shape)).reshape(shape)
     joint = _entropy(counts.reshape(shape[0], -1))
     found: Array = _entropy(counts.sum(2)) + _entropy(counts.sum(1)) - joint
-    return found.clip(min=0)
+    return found.clip(0, most)
 
 
 def _entropy(counts: Whole) -> Array:
