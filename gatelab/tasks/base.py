@@ -192,6 +192,7 @@ class Task:
         goal: what a replica must reach to stop early, in words; empty if there is nothing.
         solves: whether reaching the goal means that the task is solved; otherwise it only stops training.
         scored: what `Problem.score` measures, with its unit.
+        validated: the name of `Problem.validation`, by the options that were chosen.
     """
 
     name: str
@@ -204,3 +205,4 @@ class Task:
     goal: str = ""
     solves: bool = False
     scored: str = "%"
+    validated: Callable[[Mapping[str, Any]], str] = lambda _: "accuracy, %"

@@ -181,4 +181,5 @@ LANGUAGE_MODEL = Task(
     open=open_language_model,
     options=LanguageModelOptions,
     scored="% of symbols",
+    validated=lambda _: "nats",
 )

@@ -98,6 +98,10 @@ def forecasts(model: Model, part: Windows, target: int, relative: bool) -> tuple
     return torch.cat(answers, dim=-2), torch.cat(asked)
 
 
+def _validated(quantiles: Sequence[float] | None) -> str:
+    return "MSE" if quantiles is None else "pinball loss"
+
+
 def open_series(options: SeriesOptions) -> Problem:
     """The problem with these options."""
     series, quantiles = prepare(options), options.quantiles
@@ -124,7 +128,7 @@ def open_series(options: SeriesOptions) -> Problem:
         loss=loss,
         score=lambda answers, asked: mae(_point(answers, quantiles), asked),
         test=scores,
-        validation=Validation("MSE" if quantiles is None else "pinball loss", "lowest", validate),
+        validation=Validation(_validated(quantiles), "lowest", validate),
         baselines=_baselines(series, options, season),
         facts=(*_facts(series, options), *why),
         keeps={
@@ -242,4 +246,5 @@ SERIES = Task(
     open=open_series,
     options=SeriesOptions,
     scored="MAE",
+    validated=lambda options: _validated(options.get("quantiles")),
 )

@@ -69,11 +69,13 @@ def learning_curves(runs: Mapping[str, Run]) -> tuple[CurvePanel, ...]:
     """
     if not runs:
         raise OptionError("There is no run to draw.\nGive at least one.")
-    task = find_task(next(iter(runs.values())).settings.task)
+    settings = next(iter(runs.values())).settings
+    task = find_task(settings.task)
+    validated = task.validated(settings.options)
     quantities: dict[str, Callable[[SeedResult], Curve]] = {
         "loss of a batch": lambda seed: [(point.step, point.loss) for point in seed.curve],
         f"score of a batch, {task.scored}": lambda seed: [(point.step, point.score) for point in seed.curve],
-        "validation": lambda seed: [(look.step, look.score) for look in seed.looks],
+        f"validation, {validated}": lambda seed: [(look.step, look.score) for look in seed.looks],
     }
     panels = [CurvePanel(name, tuple(_lines(runs, read))) for name, read in quantities.items()]
     return tuple(panel for panel in panels if panel.lines)
@@ -94,8 +96,10 @@ def draw_curves(panels: Sequence[CurvePanel], title: str) -> Figure:
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
     seeds = sorted({line.seeds for panel in panels for line in panel.lines})
-    counts = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
-    note = f"Median of {counts}; shade: an interval for it. A seed that has ended stays where it was."
+    counts = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    note = f"Median of {counts} seeds; shade: an interval for it. A seed that has ended stays where it was."
+    if seeds == [1]:
+        note = "One seed a line."
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#555555")
     return figure
 

@@ -128,6 +128,7 @@ def test_a_season_may_be_longer_than_the_past(make):
 def test_quantiles_have_a_loss_a_coverage_and_their_median_as_the_forecast(make, path):
     problem = make(quantiles=[0.1, 0.5, 0.8], relative=False)
     assert problem.output_size == 12
+    assert problem.validation.name == find_task("series").validated({"quantiles": [0.1, 0.5, 0.8]}) == "pinball loss"
     # Crossed on purpose: they are sorted before they are scored.
     scores = problem.test(Answers(lambda x: torch.tensor([0.2, 1.0, 0.5]).repeat(4).expand(x.shape[1], -1)))
     series = prepare(read_options(find_task("series"), {"data": path, **SMALL}))

@@ -54,6 +54,10 @@ def model_for(problem, replicas):
     return SequenceModel("f", problem.inputs, 3, problem.output_size, reads=problem.reads, replicas=replicas).eval()
 
 
+def test_curves_name_what_weights_are_chosen_by(task, problem):
+    assert problem.validation is None or problem.validation.name == task.validated({})
+
+
 def test_shapes(problem):
     batch, model = problem.course([3, 1], BATCH).batch(), model_for(problem, 2)
     replicas, steps, size = batch.x.shape[:3]

@@ -36,8 +36,13 @@ def test_one_seed_has_no_interval_and_what_is_not_finite_no_point():
 def test_validation_has_a_panel_where_there_is_some():
     looks = (Look(2, 50.0), Look(4, 60.0))
     panels = learning_curves({"f": run_of([(1, 3.0)], [(1, 2.0)], looks=looks)})
-    assert [panel.quantity for panel in panels] == ["loss of a batch", "score of a batch, %", "validation"]
+    assert [panel.quantity for panel in panels] == ["loss of a batch", "score of a batch, %", "validation, accuracy, %"]
     assert panels[-1].lines[0].middle.tolist() == [50.0, 60.0]
+
+
+def test_one_seed_has_no_shade_to_explain():
+    figure = draw_curves(learning_curves({"f": run_of([(1, 3.0), (2, 2.0)])}), "digits")
+    assert figure.get_supxlabel() == "One seed a line."
 
 
 def test_the_figure_has_a_line_a_run_and_says_how_many_seeds():
