@@ -18,7 +18,7 @@ from gatelab.errors import OptionError
 from gatelab.studies.statistics import Array, median_interval
 from gatelab.tasks import find_task
 from gatelab.training.record import Run, SeedResult
-from gatelab.views.figures import INK
+from gatelab.views.figures import INK, dot_of
 from gatelab.views.search_drawing import COLOURS
 
 DASHES = ("-", "--", "-.", ":")
@@ -88,7 +88,7 @@ def draw_curves(panels: Sequence[CurvePanel], title: str) -> Figure:
     for axes, panel in zip(places, panels, strict=True):
         for number, line in enumerate(panel.lines):
             look = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-            axes.plot(line.steps, line.middle, linewidth=1.6, label=line.label, **look)
+            axes.plot(line.steps, line.middle, linewidth=1.6, marker=dot_of(len(line.steps)), label=line.label, **look)
             axes.fill_between(line.steps, line.low, line.high, color=look["color"], alpha=0.13, linewidth=0)
         _tidy(axes, panel.quantity)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)

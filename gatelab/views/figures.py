@@ -141,6 +141,11 @@ def tidy_series(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
+def dot_of(count: int) -> str:
+    """The marker of a line of so many values: a dot where there is but one, of which a line shows nothing."""
+    return "o" if count == 1 else ""
+
+
 def save_figure(figure: Figure, stem: Path) -> tuple[Path, ...]:
     """Writes a PNG and an SVG, equal bytes for equal figures; their paths.
 

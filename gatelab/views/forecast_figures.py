@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, tidy_series
+from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, dot_of, tidy_series
 from gatelab.views.forecasts import Forecast
 
 
@@ -31,6 +31,8 @@ def _draw_one(axes: Axes, one: Forecast) -> None:
         axes.fill_between(after, low, high, color=SEED_COLOUR, alpha=0.2, linewidth=0, label=label)
     axes.plot(before, one.past, color=INK, linewidth=1.0)
     axes.plot(after, one.true, color=INK, linewidth=1.0, marker=".", markersize=4, label="what came")
-    axes.plot(after, one.quantiles[0.5], color=SEED_COLOUR, linewidth=1.8, label="forecast")
-    axes.plot(after, [one.past[-1]] * len(after), color=REPORT_COLOUR, linestyle="--", linewidth=1.0, label="naive")
+    dot = dot_of(len(after))
+    axes.plot(after, one.quantiles[0.5], color=SEED_COLOUR, linewidth=1.8, marker=dot, label="forecast")
+    naive = [one.past[-1]] * len(after)
+    axes.plot(after, naive, color=REPORT_COLOUR, linestyle="--", linewidth=1.0, marker=dot, label="naive")
     tidy_series(axes)

@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 
 from gatelab.errors import OptionError, nearest
 from gatelab.views.answers import Values
-from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR
+from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR, dot_of
 from gatelab.views.scene import Scene, Side
 from gatelab.views.strips import Strip, draw_input, label_steps, shade_bits, strip_of
 from gatelab.views.watched import Watched
@@ -167,7 +167,7 @@ def _draw_column(grid: Sequence[Axes], column: Column, styles: dict[str, Style])
 def _draw_panel(axes: Axes, panel: Panel, styles: dict[str, Style]) -> None:
     for line in panel.lines:
         colour, dashes = styles[line.label]
-        axes.plot(line.values, color=colour, linestyle=dashes, linewidth=1.5)
+        axes.plot(line.values, color=colour, linestyle=dashes, linewidth=1.5, marker=dot_of(len(line.values)))
     if panel.is_gate:
         axes.set_ylim(-0.08, 1.08)
         axes.set_yticks([0, 1])

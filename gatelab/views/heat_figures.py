@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from gatelab.views.answers import Values
-from gatelab.views.figures import FAINT, INK, SEED_COLOUR
+from gatelab.views.figures import FAINT, INK, SEED_COLOUR, dot_of
 from gatelab.views.gate_figures import chosen_keys
 from gatelab.views.scene import Scene
 from gatelab.views.strips import Strip, draw_input, label_steps, shade_bits, strip_of
@@ -151,7 +151,8 @@ def _draw_map(figure: Figure, axes: Axes, one: HeatMap) -> None:
 
 def _draw_traces(axes: Axes, data: HeatMaps) -> None:
     for trace, (colour, dashes) in zip(data.traces, ((SEED_COLOUR, "-"), (INK, "--"), ("#CC79A7", ":")), strict=False):
-        axes.plot(trace.values, color=colour, linestyle=dashes, linewidth=1.4, label=trace.label)
+        look = {"color": colour, "linestyle": dashes, "marker": dot_of(len(trace.values))}
+        axes.plot(trace.values, linewidth=1.4, label=trace.label, **look)
     if data.are_classes:
         axes.set_ylim(-0.05, 1.05)
     axes.grid(axis="y", color=FAINT, linewidth=0.8)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gatelab.views.answers import Values
 from gatelab.views.examples import Kind
-from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR
+from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, dot_of
 from gatelab.views.scene import Scene
 
 MOST_WORDS = 60
@@ -72,7 +72,7 @@ def draw_input(axes: Axes, strip: Strip) -> None:
     else:
         colours = (INK, SEED_COLOUR, REPORT_COLOUR, "#777777")
         for series, colour in zip(strip.values.T[:MOST_SERIES], colours, strict=False):
-            axes.plot(series, color=colour, linewidth=1.1)
+            axes.plot(series, color=colour, linewidth=1.1, marker=dot_of(len(series)))
     axes.set_ylabel("input", rotation=0, ha="right", va="center", fontsize=9, color=INK)
     axes.set_yticks([])
 

@@ -140,6 +140,15 @@ def test_inputs_are_drawn_in_a_row_of_their_own(examples):
     assert [axes.get_ylabel() for axes in heat.axes[:8]] == ["input", *"ifzcoh", heat_maps(scene, 1).traces[0].label]
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_one_step_is_a_dot_in_every_panel(steps):
+    numbers = Examples(torch.rand(steps, 1, 2), "values", (("1",) * steps,), None, ("next",), are_classes=False)
+    scene = make_scene(model("f", inputs=2), numbers)
+    for figure in (draw_lines(gate_lines(scene)), draw_heat(heat_maps(scene))):
+        markers = {line.get_marker() for axes in figure.axes for line in axes.lines}
+        assert markers == {"o" if steps == 1 else ""}
+
+
 def test_a_shade_says_which_bits_are_one(scene):
     figure = draw_lines(gate_lines(scene))
     shades = [len(axes.patches) for axes in figure.axes[:3]]

@@ -66,7 +66,7 @@ function readTraces() {
     return [{ type: "heatmap", z, x: steps, yaxis: "y2", colorscale: "Greys", reversescale: !dark.matches, showscale: false, hoverinfo: "skip" }];
   }
   return features.slice(0, 6).map((feature) => ({
-    type: "scatter", mode: "lines", x: steps, y: steps.map((step) => inputs.at(step, feature)), yaxis: "y2",
+    type: "scatter", mode: modeOf(steps.length), x: steps, y: steps.map((step) => inputs.at(step, feature)), yaxis: "y2",
     line: { ...lineStyle(feature), width: 1.5 }, hoverinfo: "skip",
   }));
 }
@@ -89,7 +89,7 @@ function saidTraces(side) {
   const traced = scene.sides[side].traced[state.example], { wanted } = scene.examples[state.example];
   const steps = [...Array(traced.rows).keys()], name = plain(tracedName());
   const own = {
-    type: "scatter", mode: "lines", x: steps, y: steps.map((step) => traced.at(step, 0)), yaxis: "y3",
+    type: "scatter", mode: modeOf(steps.length), x: steps, y: steps.map((step) => traced.at(step, 0)), yaxis: "y3",
     line: { color: colour("one"), width: 2 }, hovertemplate: `${name}: %{y:.3f}<extra></extra>`,
   };
   if (!wanted) return [own];

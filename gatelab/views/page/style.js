@@ -14,6 +14,11 @@ function lineStyle(place) {
   return { color: colour(names[place % names.length]), dash: DASHES[place % DASHES.length], width: 2 };
 }
 
+/** How a line of so many values is drawn: as a dot where there is but one, of which a line shows nothing. */
+function modeOf(count) {
+  return count === 1 ? "markers" : "lines";
+}
+
 /** Plotly reads tags in texts; here they are only texts. */
 function plain(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
