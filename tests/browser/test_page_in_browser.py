@@ -1,5 +1,7 @@
 """The page in a browser, from disk and without a network: every control, without a word on the console."""
 
+import re
+
 import pytest
 import torch
 from scenes import HOSTILE, picture_scene, token_scene, value_scene
@@ -121,6 +123,42 @@ def test_values_and_answers_are_those_of_the_scene(page):
     expected = [watched.values[1][1, 3] for watched in scene.sides[0].watched]
     assert [float(text) for text in written] == pytest.approx(expected, rel=6e-3)
     assert texts(page, ".side:first-child .said > span:nth-child(3n + 1)") == ["bad", "<good> ✓"]
+
+
+def shades(page):
+    """Of each token its lightness from 0 to 1, and that of its text."""
+    found = page.execute_script(
+        "return [...document.querySelectorAll('#reading button')].map((one) => getComputedStyle(one))"
+        ".map((style) => [style.backgroundColor, style.color])"
+    )
+    return [[sum(map(int, re.findall(r"\d+", colour)[:3])) / 765 for colour in own] for own in found]
+
+
+@pytest.mark.parametrize("key", ["f", "c"])
+def test_tokens_have_the_colours_of_the_heat_map_and_a_key_to_them(page, key):
+    Select(by_id(page, "key")).select_by_value(key)
+    write(page.find_element(By.CSS_SELECTOR, ".side input"), "2" + Keys.ENTER)
+    (watched,) = [one for one in token_scene().sides[0].watched if one.key == key]
+    most = max(abs(own).max() for own in watched.values)
+    low, high = (0, 1) if key == "f" else (-most, most)
+    heat = page.execute_script("return document.querySelector('.heat').data[0]")
+    assert [heat["zmin"], heat["zmax"]] == pytest.approx([low, high], rel=1e-3)
+    shading = by_id(page, "shading").text
+    assert shading.startswith(f"Shaded by {key} of unit 2 in lstm, from ")
+    ends = [float(end) for end in re.search(r"from (\S+) +to (\S+)\.$", shading).groups()]
+    assert ends == pytest.approx([low, high], rel=5e-3)
+    found = shades(page)
+    order = sorted(range(12), key=lambda step: watched.values[0][step, 2])
+    assert [found[step][0] for step in order] == sorted((shade for shade, _ in found), reverse=True)
+    assert all(abs(shade - ink) > 0.4 for shade, ink in found)
+
+
+def test_colours_over_the_values_here(page):
+    Select(by_id(page, "colours")).select_by_value("here")
+    own = next(one for one in token_scene().sides[0].watched if one.key == state(page, "key")).values[0]
+    shading = by_id(page, "shading").text
+    ends = [float(end) for end in re.search(r"from (\S+) +to (\S+)\.$", shading).groups()]
+    assert ends == pytest.approx([own.min(), own.max()], rel=1e-2)
 
 
 def test_a_click_on_the_heat_map_chooses_and_dragging_marks_a_span(page, screenshot):

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import matplotlib
 import numpy as np
 import pytest
 from scenes import HOSTILE, picture_scene, token_scene, value_scene
@@ -109,6 +111,14 @@ def test_a_full_page_is_under_8_megabytes():
     watched = tuple(replace(one, values=values) for one in side.watched)
     full = replace(scene, sides=(replace(side, watched=watched, says=(said,) * 2),))
     assert 7_000_000 < len(page_html(full).encode()) < 8_000_000
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("BLUES", "Blues"), ("SIGNED", "cividis_r")])
+def test_colours_are_those_of_the_pictures(name, theirs):
+    text = files("gatelab.views.page").joinpath("colours.js").read_text()
+    colours = re.findall("#[0-9a-f]{6}", re.search(rf"const {name} = (.*);", text)[1])
+    shares = np.linspace(0, 1, len(colours))
+    assert colours == [matplotlib.colors.to_hex(colour) for colour in matplotlib.colormaps[theirs](shares)]
 
 
 def test_every_script_is_part_of_the_page_and_the_same_scene_gives_the_same_page():

@@ -21,8 +21,8 @@ from gatelab.views.page.packing import as_json, scene_data
 from gatelab.views.scene import Scene
 
 SCRIPTS = (
-    *("data", "state", "style", "similar", "heat", "lines", "spread", "reading", "equations", "answers", "search"),
-    *("controls", "main"),
+    *("data", "state", "style", "colours", "similar", "heat", "lines", "spread", "reading", "equations", "answers"),
+    *("search", "controls", "main"),
 )
 """The page's own scripts, in the order in which they build on each other."""
 POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src"

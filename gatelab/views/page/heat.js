@@ -36,9 +36,11 @@ function unitTrace(watched, columns) {
   const table = watched.values[state.example], steps = [...Array(table.rows).keys()];
   const { labels } = scene.examples[state.example];
   const z = columns.map((column) => steps.map((step) => table.at(step, column)));
+  const { low, high, colours } = scaleOf(watched);
   const texts = labels.map((label, step) => `step ${step + 1}: ${plain(label)}`);
   return {
-    type: "heatmap", z, x: steps, y: columns.map((_, row) => row), ...scaleOf(watched, z.flat()),
+    type: "heatmap", z, x: steps, y: columns.map((_, row) => row), zmin: low, zmax: high,
+    colorscale: colours.map((one, place) => [place / (colours.length - 1), one]),
     customdata: columns.map((column) => texts.map((text) => `${text}<br>unit ${watched.units[column]}`)),
     hovertemplate: `%{customdata}<br>${plain(watched.key)} = %{z:.3f}<extra></extra>`, xgap: table.rows < 60 ? 1 : 0,
     ygap: columns.length < 40 ? 1 : 0,

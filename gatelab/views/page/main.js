@@ -52,7 +52,7 @@ function drawSide(side, changed) {
 function draw(changed) {
   writeControls(changed);
   if (changed.has("example") || changed.has("dark")) drawReading();
-  else if (changed.has("chosen") || changed.has("key")) shadeTokens();
+  else if (["chosen", "key", "colours"].some((name) => changed.has(name))) shadeTokens();
   markStep();
   scene.sides.forEach((_, side) => drawSide(side, changed));
   if (["key", "example", "chosen", "dark"].some((name) => changed.has(name))) drawSpread();

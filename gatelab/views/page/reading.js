@@ -36,19 +36,26 @@ function pictureOf(example) {
   return canvas;
 }
 
-/** Shades each token by the first chosen unit of the first model: a gate from its least value to its most, others from nothing. */
+/** Shades each token by the first chosen unit of the first model, in the colours of the heat map. */
 function shadeTokens() {
   const watched = watchedOf(0, state.key), column = watched ? chosenColumns(0, watched)[0] : undefined;
-  const buttons = byId("reading").querySelectorAll(".tokens button");
-  byId("shading").textContent = column === undefined || !buttons.length ? "" : `Shaded by ${state.key} of unit ${watched.units[column]} in ${scene.sides[0].title}.`;
-  const values = column === undefined ? [] : gather(watched, [state.example], [column]);
-  const low = watched?.gate ? values.reduce((a, b) => Math.min(a, b), 1) : 0;
-  const most = values.reduce((a, b) => Math.max(a, Math.abs(b - low)), 1e-6);
+  const buttons = byId("reading").querySelectorAll(".tokens button"), isShaded = column !== undefined && buttons.length > 0;
+  const scale = isShaded ? scaleOf(watched) : null;
+  byId("shading").replaceChildren(...(isShaded ? shadingKey(watched, column, scale) : []));
   buttons.forEach((button, step) => {
-    const share = column === undefined ? 0 : (values[step] - low) / most;
-    const hue = share >= 0 ? "31, 136, 201" : "213, 94, 0";
-    button.style.background = `rgba(${hue}, ${(0.55 * Math.abs(share)).toFixed(3)})`;
+    const value = isShaded ? watched.values[state.example].at(step, column) : NaN;
+    const shade = Number.isFinite(value) ? colourAt(scale, value) : null;
+    button.style.background = shade ? `rgb(${shade})` : "";
+    button.style.color = shade ? inkOn(shade) : "";
   });
+}
+
+/** What the tokens are shaded by, with the colours between their ends. */
+function shadingKey(watched, column, { low, high, colours }) {
+  const bar = element("span", { class: "key", "aria-hidden": "true" });
+  bar.style.background = `linear-gradient(to right, ${colours})`;
+  const text = `Shaded by ${watched.key} of unit ${watched.units[column]} in ${scene.sides[0].title}, from ${few(low)}`;
+  return [`${text} `, bar, ` to ${few(high)}.`];
 }
 
 /** Marks the current step and the span. */

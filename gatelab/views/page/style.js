@@ -1,4 +1,4 @@
-/* Colours, and what all figures have in common. */
+/* The page's own colours, and what all figures have in common. */
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
@@ -40,17 +40,6 @@ function layout(height, more) {
 }
 
 const CONFIG = { displaylogo: false, displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
-
-/** The colours of values: one hue for what has no sign, two around nothing for what has. */
-function scaleOf(watched, values) {
-  const finite = values.filter(Number.isFinite);
-  const low = finite.reduce((a, b) => Math.min(a, b), Infinity), high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
-  if (watched.gate) return { colorscale: "Cividis", ...(state.colours === "here" && low < high ? { zmin: low, zmax: high } : { zmin: 0, zmax: 1 }) };
-  if (low >= 0) return { colorscale: "Cividis", zmin: state.colours === "here" && low < high ? low : 0, zmax: high > 0 ? high : 1 };
-  const most = Math.max(-low, high, 1e-6);
-  const middle = dark.matches ? "#22272b" : "#f7f7f7";
-  return { colorscale: [[0, "#d55e00"], [0.5, middle], [1, "#1f88c9"]], zmin: -most, zmax: most };
-}
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
