@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -27,6 +27,9 @@ from gatelab.tasks.base import STEPS, Measure
 # Two of the colours of Okabe and Ito, which differ in lightness and for every kind of colour vision.
 SEED_COLOUR, REPORT_COLOUR = "#0072B2", "#D55E00"
 INK, FAINT = "#222222", "#dddddd"
+Dashes = Literal["-", "--", ":", "-."]
+DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
+"""Of lines in turn, which tell them apart in grey."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,7 +18,7 @@ from matplotlib.patches import Patch
 
 from gatelab.errors import OptionError, nearest
 from gatelab.views.answers import Values
-from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR, dot_of
+from gatelab.views.figures import DASHES, FAINT, INK, REPORT_COLOUR, SEED_COLOUR, Dashes, dot_of
 from gatelab.views.scene import Scene, Side
 from gatelab.views.strips import Strip, draw_input, label_steps, shade_bits, strip_of
 from gatelab.views.watched import Watched
@@ -32,8 +31,6 @@ MOST_LABELS = 30
 """Steps of a text in a panel, for which three of them have room."""
 COLOURS = (SEED_COLOUR, INK, "#CC79A7", "#009E73", REPORT_COLOUR, "#56B4E9")
 """Of Okabe and Ito; the dashes beside them tell the lines apart in grey."""
-Dashes = Literal["-", "--", ":", "-."]
-DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
 Style = tuple[str, Dashes]
 """A colour and dashes."""
 

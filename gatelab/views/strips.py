@@ -13,15 +13,17 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from gatelab.views.answers import Values
 from gatelab.views.examples import Kind
-from gatelab.views.figures import INK, REPORT_COLOUR, SEED_COLOUR, dot_of
+from gatelab.views.figures import DASHES, INK, REPORT_COLOUR, SEED_COLOUR, dot_of
 from gatelab.views.scene import Scene
 
 MOST_WORDS = 60
 """Steps with labels that a figure shows, the last ones, since a classifier answers there."""
 MOST_LETTERS = 14
 """Of a label."""
-MOST_SERIES = 4
-"""Features of a series that are drawn, the first ones."""
+COLOURS = (INK, SEED_COLOUR, REPORT_COLOUR, "#777777")
+"""Of the channels of a series."""
+MOST_SERIES = len(COLOURS)
+"""Channels that are drawn, the first ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +72,28 @@ def draw_input(axes: Axes, strip: Strip) -> None:
         picture = strip.values.T if strip.values.shape[1] > 1 else strip.values.reshape(1, -1)
         axes.imshow(picture, cmap="Greys", aspect="auto", interpolation="nearest")
     else:
-        colours = (INK, SEED_COLOUR, REPORT_COLOUR, "#777777")
-        for series, colour in zip(strip.values.T[:MOST_SERIES], colours, strict=False):
-            axes.plot(series, color=colour, linewidth=1.1, marker=dot_of(len(series)))
-    axes.set_ylabel("input", rotation=0, ha="right", va="center", fontsize=9, color=INK)
+        _draw_series(axes, strip.values)
+    axes.set_ylabel(_input_label(strip), rotation=0, ha="right", va="center", fontsize=9, color=INK)
     axes.set_yticks([])
+
+
+def _draw_series(axes: Axes, values: Values) -> None:
+    for channel, (series, colour, dashes) in enumerate(zip(values.T, COLOURS, DASHES, strict=False), 1):
+        look = {"color": colour, "linestyle": dashes, "marker": dot_of(len(series))}
+        axes.plot(series, linewidth=1.1, label=str(channel), **look)
+    if values.shape[1] > 1:
+        # Above the panel at its right, where no line and no title is.
+        look = {"frameon": False, "fontsize": 7, "handlelength": 2.2, "columnspacing": 0.9, "handletextpad": 0.4}
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, borderpad=0, ncols=MOST_SERIES, **look)
+
+
+def _input_label(strip: Strip) -> str:
+    """What stands beside the input: of several lines also which channels they are."""
+    channels = 1 if strip.values is None or strip.kind == "rows" else strip.values.shape[1]
+    if channels == 1:
+        return "input"
+    of = f"\nof {channels}" if channels > MOST_SERIES else ""
+    return f"input\nchannels 1 to {min(channels, MOST_SERIES)}{of}"
 
 
 def shade_bits(axes: Axes, strip: Strip) -> None:

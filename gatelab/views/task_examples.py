@@ -43,9 +43,12 @@ def _numbered(word: str, count: int, times: int) -> tuple[tuple[str, ...], ...]:
 
 
 def _of_numbers(values: Tensor, lengths: list[int]) -> tuple[tuple[str, ...], ...]:
-    """The numbers of each step as text, the first three of more, for values (T, B, I)."""
+    """The numbers of each step as text, the first three of more and dots behind them, for values (T, B, I)."""
     each = zip(values.transpose(0, 1).tolist(), lengths, strict=True)
-    return tuple(tuple(", ".join(f"{one:.3g}" for one in step[:3]) for step in own[:end]) for own, end in each)
+    dots = ("…",) * (values.shape[-1] > 3)
+    return tuple(
+        tuple(", ".join((*(f"{one:.3g}" for one in step[:3]), *dots)) for step in own[:end]) for own, end in each
+    )
 
 
 def _parity(options: object, keeps: Mapping[str, Any], count: int) -> Examples:

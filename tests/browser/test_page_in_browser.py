@@ -6,8 +6,11 @@ import pytest
 import torch
 from scenes import HOSTILE, picture_scene, token_scene, value_scene
 
+from gatelab.nn.models import SequenceModel
 from gatelab.probes.patterns import Span, find_similar
+from gatelab.views.examples import Examples
 from gatelab.views.page import write_page
+from gatelab.views.scene import make_scene
 
 pytest.importorskip("selenium", reason="tests in a browser need selenium")
 from selenium.webdriver import ActionChains
@@ -208,6 +211,18 @@ def test_what_cannot_be_searched_or_shown_is_said_in_words(page):
     Select(by_id(page, "key")).select_by_value("o")
     notes = texts(page, ".side")
     assert "This model has no o." in notes[1] and "This model has no o." not in notes[0]
+
+
+@pytest.mark.parametrize(("channels", "words"), [(1, ""), (2, ", channels 1 to 2"), (9, ", channels 1 to 6 of 9")])
+def test_channels_have_names_and_those_left_out_are_said(channels, words, browser, tmp_path):
+    x = torch.rand(5, 1, channels)
+    examples = Examples(x, "values", (("1",) * 5,), None, ("next",), are_classes=False)
+    scene = make_scene(SequenceModel("f", channels, 3, 1).eval(), examples)
+    browser.get(write_page(scene, tmp_path / "page.html").as_uri())
+    assert texts(browser, ".heat .annotation-text")[1] == f"what is read{words}"
+    names = [str(channel) for channel in range(1, channels + 1)][:6]
+    assert texts(browser, ".heat .legendtext") == (names if channels > 1 else [])
+    check_silence(browser)
 
 
 def test_texts_are_only_texts(page):

@@ -137,7 +137,21 @@ def test_inputs_are_drawn_in_a_row_of_their_own(examples):
     assert strip.values.shape == (given.ends[1], 5)
     lines, heat = draw_lines(gate_lines(scene)), draw_heat(heat_maps(scene, 1))
     assert len(lines.axes) == 2 * 7
-    assert [axes.get_ylabel() for axes in heat.axes[:8]] == ["input", *"ifzcoh", heat_maps(scene, 1).traces[0].label]
+    labels = [axes.get_ylabel() for axes in heat.axes[:8]]
+    assert labels[0].startswith("input")
+    assert labels[1:] == [*"ifzcoh", heat_maps(scene, 1).traces[0].label]
+
+
+@pytest.mark.parametrize(("channels", "label"), [(1, ""), (3, "channels 1 to 3"), (6, "channels 1 to 4\nof 6")])
+def test_channels_are_told_apart_in_grey_and_those_left_out_are_said(channels, label):
+    numbers = Examples(torch.rand(5, 1, channels), "values", (("1",) * 5,), None, ("next",), are_classes=False)
+    scene = make_scene(model("f", inputs=channels), numbers)
+    for figure in (draw_lines(gate_lines(scene)), draw_heat(heat_maps(scene))):
+        above, lines = figure.axes[0], figure.axes[0].lines
+        assert above.get_ylabel() == f"input\n{label}".strip()
+        assert len({line.get_linestyle() for line in lines}) == len(lines) == min(channels, 4)
+        named = [text.get_text() for text in above.get_legend().get_texts()] if channels > 1 else []
+        assert named == ["1", "2", "3", "4"][: len(lines) if channels > 1 else 0]
 
 
 @pytest.mark.parametrize("steps", [1, 2])

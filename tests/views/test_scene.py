@@ -220,6 +220,16 @@ def test_examples_of_a_task_fit_its_models(task, case, files, needs_data):
         assert examples.target.shape == answers.shape
 
 
+@pytest.mark.parametrize(("columns", "numbers", "dots"), [("abc", 3, 0), ("abcd", 3, 1)])
+def test_numbers_that_a_label_leaves_out_are_dots(columns, numbers, dots, tmp_path):
+    rows = [",".join([str(step)] * len(columns)) for step in range(100)]
+    (tmp_path / "up.csv").write_text("\n".join([",".join(columns), *rows]))
+    options = {"data": str(tmp_path / "up.csv"), "past": 9, "ahead": 2}
+    examples = EXAMPLES["series"](read_options(find_task("series"), options), {}, 1)
+    parts = examples.labels[0][0].split(", ")
+    assert [part == "…" for part in parts] == [False] * numbers + [True] * dots
+
+
 def test_words_and_their_numbers_belong_together(files):
     problem = open_problem("sentiment", files["sentiment"])
     examples = EXAMPLES["sentiment"](read_options(find_task("sentiment"), files["sentiment"]), problem.keeps, 4)

@@ -1,7 +1,7 @@
 /* The heat map of a model: units over steps, with what is read and what would be answered lined up below. */
 
 const PANELS = { tokens: 0, rows: 80, values: 80 };
-const TRACE = 70, LEAST = 70, MOST = 420, GAP = 22, TOP = 46, BOTTOM = 34;
+const TRACE = 70, LEAST = 70, MOST = 420, GAP = 22, LEGEND = 16, TOP = 46, BOTTOM = 34, MOST_CHANNELS = 6;
 
 function stepLabels(example) {
   const { labels } = scene.examples[example];
@@ -17,17 +17,28 @@ function stepLabels(example) {
   };
 }
 
+/** How many lines the input is; none where it is not drawn as lines. */
+function channelsOf() {
+  return scene.kind === "values" ? scene.examples[state.example].inputs.columns : 0;
+}
+
+/** What is read, in words: of several lines also which channels they are. */
+function readName() {
+  const count = channelsOf(), of = count > MOST_CHANNELS ? ` of ${count}` : "";
+  return count > 1 ? `what is read, channels 1 to ${Math.min(count, MOST_CHANNELS)}${of}` : "what is read";
+}
+
 /** Where the panels lie, from the top: the units, what is read, what would be answered; in shares of the height. */
 function panels() {
   // As high for all models, so that panels side by side are level.
   const rows = Math.max(...scene.sides.map((_, side) => watchedOf(side, state.key)?.units.length ?? 0));
   const heights = [Math.max(LEAST, Math.min(MOST, rows * 16)), PANELS[scene.kind], TRACE].filter(Boolean);
-  const whole = heights.reduce((sum, one) => sum + one, 0) + GAP * (heights.length - 1);
+  const gaps = heights.map((_, place) => (place ? GAP + (place === 1 && channelsOf() > 1 ? LEGEND : 0) : 0));
+  const whole = [...heights, ...gaps].reduce((sum, one) => sum + one, 0);
   let top = whole;
-  const domains = heights.map((height) => {
-    const domain = [(top - height) / whole, top / whole];
-    top -= height + GAP;
-    return domain;
+  const domains = heights.map((height, place) => {
+    top -= gaps[place] + height;
+    return [top / whole, (top + height) / whole];
   });
   return { whole, units: domains[0], read: PANELS[scene.kind] ? domains[1] : null, said: domains.at(-1) };
 }
@@ -55,7 +66,7 @@ function unitTrace(watched, columns) {
 function catchTrace(steps, rows) {
   return {
     type: "scatter", mode: "markers", x: steps, y: steps.map(() => (rows - 1) / 2), marker: { opacity: 0, size: 1 },
-    hoverinfo: "skip", selected: { marker: { opacity: 0 } }, unselected: { marker: { opacity: 0 } },
+    hoverinfo: "skip", showlegend: false, selected: { marker: { opacity: 0 } }, unselected: { marker: { opacity: 0 } },
   };
 }
 
@@ -67,9 +78,9 @@ function readTraces() {
     const z = features.map((feature) => steps.map((step) => inputs.at(step, feature)));
     return [{ type: "heatmap", z, x: steps, yaxis: "y2", colorscale: "Greys", reversescale: !dark.matches, showscale: false, hoverinfo: "skip" }];
   }
-  return features.slice(0, 6).map((feature) => ({
+  return features.slice(0, MOST_CHANNELS).map((feature) => ({
     type: "scatter", mode: modeOf(steps.length), x: steps, y: steps.map((step) => inputs.at(step, feature)), yaxis: "y2",
-    line: { ...lineStyle(feature), width: 1.5 }, hoverinfo: "skip",
+    line: { ...lineStyle(feature), width: 1.5 }, hoverinfo: "skip", name: String(feature + 1), showlegend: features.length > 1,
   }));
 }
 
@@ -91,7 +102,7 @@ function saidTraces(side) {
   const traced = scene.sides[side].traced[state.example], { wanted } = scene.examples[state.example];
   const steps = [...Array(traced.rows).keys()], name = plain(tracedName());
   const own = {
-    type: "scatter", mode: modeOf(steps.length), x: steps, y: steps.map((step) => traced.at(step, 0)), yaxis: "y3",
+    type: "scatter", mode: modeOf(steps.length), x: steps, y: steps.map((step) => traced.at(step, 0)), yaxis: "y3", showlegend: false,
     line: { color: colour("one"), width: 2 }, hovertemplate: `${name}: %{y:.3f}<extra></extra>`,
   };
   if (!wanted) return [own];
@@ -115,6 +126,14 @@ function heatShapes(side, watched) {
   return shapes;
 }
 
+/** The channels by their dashes, between the heading and the panel of what is read. */
+function channelLegend(where) {
+  return {
+    orientation: "h", x: 0, xanchor: "left", y: where.read?.[1] ?? 0, yanchor: "bottom", font: { size: 10 },
+    itemclick: false, itemdoubleclick: false,
+  };
+}
+
 function drawHeat(figure, side) {
   const watched = watchedOf(side, state.key), columns = columnsOf(watched);
   const { room, ...ticks } = stepLabels(state.example), where = panels(), steps = [...Array(stepsOf(state.example)).keys()];
@@ -124,7 +143,8 @@ function drawHeat(figure, side) {
   const below = where.read ? { yaxis2: axis({ domain: where.read, showticklabels: scene.kind === "values", nticks: 3, autorange: scene.kind === "rows" ? "reversed" : true, showgrid: false }) } : {};
   Plotly.react(figure, traces, layout(where.whole + TOP + room, {
     margin: { ...MARGIN, t: TOP, b: room }, dragmode: "select", selectdirection: "h", shapes: heatShapes(side, watched), ...below,
-    annotations: [heading(`${watched.key} by unit`, 1), ...(where.read ? [heading("what is read", where.read[1])] : []), heading(tracedName() + (wanted ? "; dashed: asked" : ""), where.said[1])],
+    annotations: [heading(`${watched.key} by unit`, 1), ...(where.read ? [{ ...heading(readName(), where.read[1]), yshift: channelsOf() > 1 ? LEGEND : 0 }] : []), heading(tracedName() + (wanted ? "; dashed: asked" : ""), where.said[1])],
+    showlegend: channelsOf() > 1, legend: channelLegend(where),
     selections: [], newselection: { line: { color: colour("one"), width: 2, dash: "dot" } },
     xaxis: axis({ range: [-0.5, steps.length - 0.5], showgrid: false, zeroline: false, anchor: "y3", ...ticks }),
     yaxis: axis({ domain: where.units, range: [columns.length - 0.5, -0.5], showgrid: false, zeroline: false, tickmode: "array", tickvals: named, ticktext: named.map((row) => watched.units[columns[row]]) }),
