@@ -213,6 +213,21 @@ def test_what_cannot_be_searched_or_shown_is_said_in_words(page):
     assert "This model has no o." in notes[1] and "This model has no o." not in notes[0]
 
 
+def test_units_that_are_not_there_are_said(page):
+    field, missing = (page.find_element(By.CSS_SELECTOR, f".side {one}") for one in ("input", "label + .hint"))
+    Select(by_id(page, "whose")).select_by_value("chosen")
+    assert missing.text == ""
+    write(field, "3, 99" + Keys.ENTER)
+    assert missing.text == "There is no unit 99 here. Units to choose: 0 to 5."
+    assert state(page, "chosen")[0] == [3] and "no unit" not in by_id(page, "saturation").text
+    for text, said in (("99", "There is no unit 99 here. "), ("abc", "")):
+        write(field, text + Keys.ENTER)
+        assert missing.text == f"{said}No unit is chosen. Units to choose: 0 to 5."
+        assert by_id(page, "saturation").text.startswith("lstm: no unit is chosen.")
+    write(field, "2" + Keys.ENTER)
+    assert missing.text == ""
+
+
 @pytest.mark.parametrize(("channels", "words"), [(1, ""), (2, ", channels 1 to 2"), (9, ", channels 1 to 6 of 9")])
 def test_channels_have_names_and_those_left_out_are_said(channels, words, browser, tmp_path):
     x = torch.rand(5, 1, channels)

@@ -7,10 +7,11 @@ function sideCard(side, place) {
     heat: element("div", { class: "figure heat", role: "img", "aria-label": `Units over steps, ${side.title}` }),
     lines: element("div", { class: "figure lines", role: "img", "aria-label": `Chosen units over steps, ${side.title}` }),
     units: element("input", { type: "text", inputmode: "numeric", size: "14", "aria-label": `Chosen units of ${side.title}` }),
+    missing: element("p", { class: "hint", "aria-live": "polite" }),
     note: element("p", { class: "hint" }), answers: element("div", { class: "said" }),
   };
   parts.units.addEventListener("change", () => chooseByText(place, parts.units.value));
-  const shown = element("div", {}, parts.heat, element("label", {}, "Chosen units ", parts.units), parts.lines);
+  const shown = element("div", {}, parts.heat, element("label", {}, "Chosen units ", parts.units), parts.missing, parts.lines);
   const card = element("section", { class: "side" },
     element("h2", {}, side.title), element("p", { class: "about" }, side.about),
     element("details", { open: true }, element("summary", {}, "Equations"), parts.equations, parts.values),
@@ -22,15 +23,25 @@ function sideCard(side, place) {
 /** Chooses the units that are listed, as far as the model has kept them. */
 function chooseByText(side, text) {
   const watched = watchedOf(side, state.key) ?? scene.sides[side].watched[0];
-  const wanted = (text.match(/\d+/g) ?? []).map(Number).filter((unit) => watched.units.includes(unit));
-  change({ chosen: state.chosen.map((own, place) => (place === side ? [...new Set(wanted)] : own)) });
-  cards[side].units.value = state.chosen[side].join(", ");
+  const wanted = [...new Set((text.match(/\d+/g) ?? []).map(Number))], known = wanted.filter((unit) => watched.units.includes(unit));
+  change({ chosen: state.chosen.map((own, place) => (place === side ? known : own)) });
+  cards[side].units.value = known.join(", ");
+  cards[side].missing.textContent = missingUnits(side, watched, wanted);
 }
 
 function noteOn(watched) {
   if (!watched) return `This model has no ${state.key}.`;
   const { length } = watched.units;
   return length < watched.width ? `The ${length} most varied of ${watched.width} units.` : "";
+}
+
+/** In words which units there are, where none is chosen or some of those that were asked for are not there. */
+function missingUnits(side, watched, wanted = []) {
+  const { units, width } = watched, strangers = wanted.filter((unit) => !units.includes(unit));
+  const said = strangers.length ? `There is no unit ${strangers.join(", ")} here. ` : "";
+  const none = chosenColumns(side, watched).length ? "" : "No unit is chosen. ";
+  const there = units.length < width ? `the ${units.length} of the heat map` : width > 1 ? `0 to ${width - 1}` : "0 alone";
+  return said || none ? `${said}${none}Units to choose: ${there}.` : "";
 }
 
 function drawSide(side, changed) {
@@ -45,6 +56,7 @@ function drawSide(side, changed) {
     else Plotly.relayout(parts.lines, { shapes: lineShapes() });
   }
   parts.units.value = state.chosen[side].join(", ");
+  parts.missing.textContent = watched ? missingUnits(side, watched) : "";
   writeValues(parts.equations, parts.values, side);
   drawAnswers(parts.answers, side);
 }

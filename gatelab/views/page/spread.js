@@ -33,12 +33,14 @@ function drawSpread() {
     xaxis: axis({ title: { text: plain(`value of ${state.key}`) }, showgrid: false, zeroline: false }),
     yaxis: axis({ tickformat: ".0%", rangemode: "tozero", nticks: 4 }),
   }), CONFIG);
-  byId("saturation").textContent = every.map(saturationText).filter(Boolean).join(" ");
+  byId("saturation").textContent = every.map(spreadText).filter(Boolean).join(" ");
 }
 
-/** In a sentence how much of a gate is nearly shut and nearly open. */
-function saturationText(values, side) {
-  if (!watchedOf(side, state.key)?.gate || !values.length) return "";
+/** In a sentence how much of a gate is nearly shut and nearly open, or why nothing of it is drawn. */
+function spreadText(values, side) {
+  const watched = watchedOf(side, state.key);
+  if (watched && byId("whose").value === "chosen" && !chosenColumns(side, watched).length) return `${scene.sides[side].title}: no unit is chosen.`;
+  if (!watched?.gate || !values.length) return "";
   const percent = (test) => few((100 * values.filter(test).length) / values.length);
   return `${scene.sides[side].title}: ${percent((value) => value < LOW)} % under ${LOW}, ${percent((value) => value > HIGH)} % over ${HIGH}.`;
 }
