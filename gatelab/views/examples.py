@@ -35,6 +35,7 @@ class Examples:
         titles: of the examples; numbers if there are none.
         lengths: the steps of each, (B,), or None if all have T.
         traced: the output that is drawn over the steps where answers are numbers.
+        unit: of the numbers in inputs, targets and answers where the labels are in another one.
 
     Raises:
         ShapeError: the labels are not those of the steps.
@@ -49,6 +50,7 @@ class Examples:
     titles: tuple[str, ...] = ()
     lengths: Tensor | None = None
     traced: int = 0
+    unit: str = ""
 
     def __post_init__(self) -> None:
         found = [len(own) for own in self.labels]

@@ -17,7 +17,7 @@ from gatelab.views.answers import Values
 from gatelab.views.figures import FAINT, INK, SEED_COLOUR, dot_of
 from gatelab.views.gate_figures import chosen_keys
 from gatelab.views.scene import Scene
-from gatelab.views.strips import Strip, draw_input, label_steps, shade_bits, strip_of
+from gatelab.views.strips import Strip, draw_input, label_steps, shade_bits, strip_of, unit_below
 
 MOST_UNITS = 64
 """Rows of a map, the most varied units where there are more."""
@@ -156,5 +156,6 @@ def _draw_traces(axes: Axes, data: HeatMaps) -> None:
     if data.are_classes:
         axes.set_ylim(-0.05, 1.05)
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    if len(data.traces) == 1:
-        axes.set_ylabel(data.traces[0].label, rotation=0, ha="right", va="center", fontsize=9, color=INK)
+    label = data.traces[0].label if len(data.traces) == 1 else ""
+    label = f"{label}{unit_below(data.strip)}".strip()
+    axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8, color=INK)

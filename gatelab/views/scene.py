@@ -119,6 +119,7 @@ class Scene:
         tables: readings at the side.
         finds: of searches for patterns.
         foot: all that is needed to make it again.
+        unit: of the numbers in inputs, targets and answers where the labels are in another one.
     """
 
     title: str
@@ -131,6 +132,7 @@ class Scene:
     tables: tuple[TableText, ...] = ()
     finds: tuple[Find, ...] = ()
     foot: tuple[Facts, ...] = ()
+    unit: str = ""
 
 
 def make_scene(
@@ -170,6 +172,7 @@ def make_scene(
         tables=tuple(tables),
         finds=tuple(finds),
         foot=tuple(foot),
+        unit=examples.unit,
     )
 
 

@@ -6,6 +6,7 @@ T steps that are shown, I input.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ MOST_WORDS = 60
 """Steps with labels that a figure shows, the last ones, since a classifier answers there."""
 MOST_LETTERS = 14
 """Of a label."""
+UNIT_WIDTH = 16
+"""Letters in a line of a unit."""
 COLOURS = (INK, SEED_COLOUR, REPORT_COLOUR, "#777777")
 """Of the channels of a series."""
 MOST_SERIES = len(COLOURS)
@@ -36,6 +39,7 @@ class Strip:
         begin: the first step that is shown, from 0.
         labels: of the T steps.
         values: (T, I), or None where the labels say it all.
+        unit: of the values where the labels are in another one.
     """
 
     title: str
@@ -43,6 +47,7 @@ class Strip:
     begin: int
     labels: tuple[str, ...]
     values: Values | None
+    unit: str
 
     @property
     def is_bits(self) -> bool:
@@ -62,7 +67,7 @@ def strip_of(scene: Scene, place: int, most: int = MOST_WORDS) -> Strip:
     asked = f": {own.targets[0]}" if scene.are_classes and len(own.targets) == 1 else ""
     cut = f", last {most} of {len(own.labels)} steps" if begin else ""
     values = None if own.inputs is None else own.inputs[begin:]
-    return Strip(own.title + asked + cut, scene.kind, begin, own.labels[begin:], values)
+    return Strip(own.title + asked + cut, scene.kind, begin, own.labels[begin:], values, scene.unit)
 
 
 def draw_input(axes: Axes, strip: Strip) -> None:
@@ -73,7 +78,7 @@ def draw_input(axes: Axes, strip: Strip) -> None:
         axes.imshow(picture, cmap="Greys", aspect="auto", interpolation="nearest")
     else:
         _draw_series(axes, strip.values)
-    axes.set_ylabel(_input_label(strip), rotation=0, ha="right", va="center", fontsize=9, color=INK)
+    axes.set_ylabel(_input_label(strip), rotation=0, ha="right", va="center", fontsize=8, color=INK)
     axes.set_yticks([])
 
 
@@ -90,10 +95,14 @@ def _draw_series(axes: Axes, values: Values) -> None:
 def _input_label(strip: Strip) -> str:
     """What stands beside the input: of several lines also which channels they are."""
     channels = 1 if strip.values is None or strip.kind == "rows" else strip.values.shape[1]
-    if channels == 1:
-        return "input"
     of = f"\nof {channels}" if channels > MOST_SERIES else ""
-    return f"input\nchannels 1 to {min(channels, MOST_SERIES)}{of}"
+    which = f"\nchannels 1 to {min(channels, MOST_SERIES)}{of}" if channels > 1 else ""
+    return f"input{which}{unit_below(strip)}"
+
+
+def unit_below(strip: Strip) -> str:
+    """The unit of a strip in the lines below a name at the left, which have little room; nothing where it has none."""
+    return "".join(f"\n{line}" for line in wrap(strip.unit, UNIT_WIDTH))
 
 
 def shade_bits(axes: Axes, strip: Strip) -> None:

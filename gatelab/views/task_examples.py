@@ -36,6 +36,8 @@ COPIED = (*"abcdefgh", "·", "?")
 """The symbols of copying: eight, the blank and the marker."""
 ORDERED = (*"abcdXYEB", "")
 """Those of temporal order; the last one stands after the end."""
+STANDARD, RELATIVE = "in deviations, from the mean", "in deviations, from the last value read"
+"""What a forecaster reads and answers in, where labels are in the units of the data."""
 
 
 def _numbered(word: str, count: int, times: int) -> tuple[tuple[str, ...], ...]:
@@ -95,12 +97,14 @@ def _series(options: SeriesOptions, keeps: Mapping[str, Any], count: int) -> Exa
     labels = _of_numbers(series.scaler.undo(x.double()), [len(x)] * len(rows))
     if options.relative:
         x, y = x - x[-1:], y - x[-1, :, series.target].unsqueeze(-1)
+    unit = RELATIVE if options.relative else STANDARD
     ahead = range(1, options.ahead + 1)
     if quantiles is None:
-        return Examples(x, "values", labels, y, tuple(f"{step} ahead" for step in ahead), are_classes=False)
+        return Examples(x, "values", labels, y, tuple(f"{step} ahead" for step in ahead), are_classes=False, unit=unit)
     answers = tuple(f"{step} ahead, {100 * share:g} %" for step in ahead for share in quantiles)
     y = y.repeat_interleave(len(quantiles), dim=1)
-    return Examples(x, "values", labels, y, answers, are_classes=False, traced=quantiles.index(0.5))
+    middle = quantiles.index(0.5)
+    return Examples(x, "values", labels, y, answers, are_classes=False, traced=middle, unit=unit)
 
 
 def _series_classes(options: SeriesClassesOptions, keeps: Mapping[str, Any], count: int) -> Examples:

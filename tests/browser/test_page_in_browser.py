@@ -213,6 +213,28 @@ def test_what_cannot_be_searched_or_shown_is_said_in_words(page):
     assert "This model has no o." in notes[1] and "This model has no o." not in notes[0]
 
 
+def test_negative_answers_go_the_other_way_and_those_left_out_are_said(browser, tmp_path):
+    torch.manual_seed(0)
+    names = tuple(f"{step} ahead" for step in range(1, 13))
+    target = torch.zeros(1, 12)
+    examples = Examples(torch.rand(5, 1, 1), "values", (("1",) * 5,), target, names, False, unit="in deviations")
+    scene = make_scene(SequenceModel("f", 1, 3, 12).eval(), examples)
+    browser.get(write_page(scene, tmp_path / "page.html").as_uri())
+    answers = [number for _, number in scene.sides[0].says[0][0]]
+    bars = browser.execute_script(
+        "return [...document.querySelectorAll('.bar i')].map((one) => [one.style.left, one.style.width])"
+    )
+    assert min(answers) < 0 < max(answers)
+    for answer, (left, width) in zip(answers, bars, strict=True):
+        begin, length = float(left[:-1]), float(width[:-1])
+        assert (begin + length if answer < 0 else begin) == pytest.approx(50, abs=1e-3)
+    assert texts(browser, "h3 + .hint") == ["The first 10 of 12, in deviations."]
+    headings = texts(browser, ".heat .annotation-text")
+    assert headings[1:] == ["what is read, in deviations", "answer, 1 ahead, in deviations; dashed: asked"]
+    assert by_id(browser, "asked").text.endswith("Asked for: 0 (1 ahead, in deviations).")
+    check_silence(browser)
+
+
 def test_units_that_are_not_there_are_said(page):
     field, missing = (page.find_element(By.CSS_SELECTOR, f".side {one}") for one in ("input", "label + .hint"))
     Select(by_id(page, "whose")).select_by_value("chosen")

@@ -154,6 +154,15 @@ def test_channels_are_told_apart_in_grey_and_those_left_out_are_said(channels, l
         assert named == ["1", "2", "3", "4"][: len(lines) if channels > 1 else 0]
 
 
+def test_inputs_and_answers_say_their_unit_where_labels_have_another():
+    unit = "in deviations, from the last value read"
+    numbers = Examples(torch.rand(5, 1, 1), "values", (("1",) * 5,), None, ("1 ahead",), False, unit=unit)
+    heat = draw_heat(heat_maps(make_scene(model("f"), numbers)))
+    labels = [axes.get_ylabel().split() for axes in heat.axes]
+    assert ["input", *unit.split()] in labels
+    assert ["1", "ahead", *unit.split()] in labels
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_one_step_is_a_dot_in_every_panel(steps):
     numbers = Examples(torch.rand(steps, 1, 2), "values", (("1",) * steps,), None, ("next",), are_classes=False)

@@ -218,6 +218,7 @@ def test_examples_of_a_task_fit_its_models(task, case, files, needs_data):
     else:
         assert len(examples.answers) == problem.output_size
         assert examples.target.shape == answers.shape
+    assert scene.unit == examples.unit == ("in deviations, from the last value read" if task == "series" else "")
 
 
 @pytest.mark.parametrize(("columns", "numbers", "dots"), [("abc", 3, 0), ("abcd", 3, 1)])

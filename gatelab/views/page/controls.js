@@ -82,6 +82,6 @@ function setUpControls() {
 
 function exampleName(example) {
   const start = scene.kind === "tokens" ? `: ${joined(example.labels.slice(0, 12)).slice(0, 24)}` : "";
-  const asked = example.targets.length === 1 ? ` (${example.targets[0]})` : "";
+  const asked = example.targets.length === 1 && !scene.unit ? ` (${example.targets[0]})` : "";
   return `${example.title}${start}${asked}`;
 }

@@ -22,10 +22,14 @@ function channelsOf() {
   return scene.kind === "values" ? scene.examples[state.example].inputs.columns : 0;
 }
 
+function withUnit(text) {
+  return scene.unit ? `${text}, ${scene.unit}` : text;
+}
+
 /** What is read, in words: of several lines also which channels they are. */
 function readName() {
   const count = channelsOf(), of = count > MOST_CHANNELS ? ` of ${count}` : "";
-  return count > 1 ? `what is read, channels 1 to ${Math.min(count, MOST_CHANNELS)}${of}` : "what is read";
+  return withUnit(count > 1 ? `what is read, channels 1 to ${Math.min(count, MOST_CHANNELS)}${of}` : "what is read");
 }
 
 /** Where the panels lie, from the top: the units, what is read, what would be answered; in shares of the height. */
@@ -86,7 +90,7 @@ function readTraces() {
 
 /** What the numbers are that are drawn for the answers. */
 function tracedName() {
-  if (!scene.classes) return `answer, ${scene.traced}`;
+  if (!scene.classes) return withUnit(`answer, ${scene.traced}`);
   return scene.examples[state.example].targets.length ? "probability of the class asked for" : `probability of ${scene.traced}`;
 }
 

@@ -8,7 +8,7 @@ function sideCard(side, place) {
     lines: element("div", { class: "figure lines", role: "img", "aria-label": `Chosen units over steps, ${side.title}` }),
     units: element("input", { type: "text", inputmode: "numeric", size: "14", "aria-label": `Chosen units of ${side.title}` }),
     missing: element("p", { class: "hint", "aria-live": "polite" }),
-    note: element("p", { class: "hint" }), answers: element("div", { class: "said" }),
+    note: element("p", { class: "hint" }), answers: element("div", { class: "said" }), answersNote: element("p", { class: "hint" }),
   };
   parts.units.addEventListener("change", () => chooseByText(place, parts.units.value));
   const shown = element("div", {}, parts.heat, element("label", {}, "Chosen units ", parts.units), parts.missing, parts.lines);
@@ -16,7 +16,7 @@ function sideCard(side, place) {
     element("h2", {}, side.title), element("p", { class: "about" }, side.about),
     element("details", { open: true }, element("summary", {}, "Equations"), parts.equations, parts.values),
     parts.note, shown,
-    element("h3", {}, "What it would say after this step"), parts.answers);
+    element("h3", {}, "What it would say after this step"), parts.answersNote, parts.answers);
   return { ...parts, shown, card };
 }
 
@@ -58,7 +58,7 @@ function drawSide(side, changed) {
   parts.units.value = state.chosen[side].join(", ");
   parts.missing.textContent = watched ? missingUnits(side, watched) : "";
   writeValues(parts.equations, parts.values, side);
-  drawAnswers(parts.answers, side);
+  drawAnswers(parts.answers, parts.answersNote, side);
 }
 
 function draw(changed) {

@@ -5,7 +5,7 @@ const PICTURE = 140;
 function drawReading() {
   const example = scene.examples[state.example], place = byId("reading");
   place.replaceChildren(...(scene.kind === "tokens" ? [tokensOf(example)] : scene.kind === "rows" ? [pictureOf(example)] : []));
-  const { targets } = example, last = targets.length === 1 ? `Asked for: ${targets[0]}${scene.classes ? "" : ` (${scene.traced})`}.` : "";
+  const { targets } = example, last = targets.length === 1 ? `Asked for: ${targets[0]}${scene.classes ? "" : ` (${withUnit(scene.traced)})`}.` : "";
   byId("asked").textContent = [`${example.title}, ${example.labels.length} steps.`, last].join(" ");
   shadeTokens();
   markStep();
