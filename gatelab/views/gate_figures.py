@@ -121,6 +121,8 @@ def draw_lines(pictures: LinePictures) -> Figure:
             draw_input(own[0], column.strip)
         _draw_column(own[int(has_input) :], column, styles)
         own[0].set_title(_short(column.strip.title), loc="left", fontsize=9, color=INK)
+    for axes in grid[0, 1:]:
+        axes.set_ylabel("")
     for axes in grid.flat:
         axes.tick_params(length=0, labelsize=8, colors=INK)
         axes.spines[["top", "right", "left"]].set_visible(False)

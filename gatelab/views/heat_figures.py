@@ -151,8 +151,8 @@ def _draw_map(figure: Figure, axes: Axes, one: HeatMap) -> None:
 
 def _draw_traces(axes: Axes, data: HeatMaps) -> None:
     for trace, (colour, dashes) in zip(data.traces, ((SEED_COLOUR, "-"), (INK, "--"), ("#CC79A7", ":")), strict=False):
-        look = {"color": colour, "linestyle": dashes, "marker": dot_of(len(trace.values))}
-        axes.plot(trace.values, linewidth=1.4, label=trace.label, **look)
+        dot = dot_of(len(trace.values))
+        axes.plot(trace.values, color=colour, linestyle=dashes, linewidth=1.4, marker=dot, label=trace.label)
     if data.are_classes:
         axes.set_ylim(-0.05, 1.05)
     axes.grid(axis="y", color=FAINT, linewidth=0.8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -84,12 +85,18 @@ def draw_input(axes: Axes, strip: Strip) -> None:
 
 def _draw_series(axes: Axes, values: Values) -> None:
     for channel, (series, colour, dashes) in enumerate(zip(values.T, COLOURS, DASHES, strict=False), 1):
-        look = {"color": colour, "linestyle": dashes, "marker": dot_of(len(series))}
-        axes.plot(series, linewidth=1.1, label=str(channel), **look)
+        dot = dot_of(len(series))
+        axes.plot(series, color=colour, linestyle=dashes, linewidth=1.1, marker=dot, label=str(channel))
     if values.shape[1] > 1:
-        # Above the panel at its right, where no line and no title is.
-        look = {"frameon": False, "fontsize": 7, "handlelength": 2.2, "columnspacing": 0.9, "handletextpad": 0.4}
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, borderpad=0, ncols=MOST_SERIES, **look)
+        # Below the panel, where no line and no title is.
+        look: dict[str, Any] = {
+            "frameon": False,
+            "fontsize": 7,
+            "handlelength": 2.2,
+            "columnspacing": 0.9,
+            "handletextpad": 0.4,
+        }
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=0.3, borderpad=0, ncols=MOST_SERIES, **look)
 
 
 def _input_label(strip: Strip) -> str:

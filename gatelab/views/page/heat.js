@@ -1,7 +1,7 @@
 /* The heat map of a model: units over steps, with what is read and what would be answered lined up below. */
 
 const PANELS = { tokens: 0, rows: 80, values: 80 };
-const TRACE = 70, LEAST = 70, MOST = 420, GAP = 22, LEGEND = 16, TOP = 46, BOTTOM = 34, MOST_CHANNELS = 6;
+const TRACE = 70, LEAST = 70, MOST = 420, GAP = 22, LEGEND = 20, TOP = 46, BOTTOM = 34, MOST_CHANNELS = 6;
 
 function stepLabels(example) {
   const { labels } = scene.examples[example];
