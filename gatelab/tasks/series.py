@@ -52,6 +52,7 @@ class Series:
     Attributes:
         names: of the columns.
         target: the place of the column to forecast.
+        raw: (N, C), double, in units of the data.
         values: (N, C).
         scaler: from the training part.
         rows: of the three parts.
@@ -60,6 +61,7 @@ class Series:
 
     names: tuple[str, ...]
     target: int
+    raw: Tensor
     values: Tensor
     scaler: Scaler
     rows: tuple[range, ...]
@@ -85,7 +87,7 @@ def prepare(options: SeriesOptions) -> Series:
     scaler = Scaler.of(raw[rows[0].start : rows[0].stop])
     values, place = scaler.apply(raw).float(), names.index(target)
     found = tuple(windows(values, options.past, options.ahead, place, rows=part) for part in rows)
-    return Series(names, place, values, scaler, rows, found)
+    return Series(names, place, raw, values, scaler, rows, found)
 
 
 def forecasts(model: Model, part: Windows, target: int, relative: bool) -> tuple[Tensor, Tensor]:

@@ -36,6 +36,7 @@ class Examples:
         lengths: the steps of each, (B,), or None if all have T.
         traced: the output that is drawn over the steps where answers are numbers.
         unit: of the numbers in inputs, targets and answers where the labels are in another one.
+        raw: of a series what `x` is made of, (T, B, I), double, in units of the data; None of all else.
 
     Raises:
         ShapeError: the labels are not those of the steps.
@@ -51,6 +52,7 @@ class Examples:
     lengths: Tensor | None = None
     traced: int = 0
     unit: str = ""
+    raw: Tensor | None = None
 
     def __post_init__(self) -> None:
         found = [len(own) for own in self.labels]

@@ -16,6 +16,7 @@ from torch import Tensor
 from gatelab.data.images import SIDE
 from gatelab.data.images import images as read_images
 from gatelab.data.series import japanese_vowels, read_labelled, standardised
+from gatelab.data.windows import windows
 from gatelab.tasks import adding, copying, temporal_order
 from gatelab.tasks.copying import CopyingOptions
 from gatelab.tasks.digits import images as read_digits
@@ -30,6 +31,7 @@ from gatelab.tasks.series_options import SeriesOptions
 from gatelab.tasks.sine import sine_windows
 from gatelab.tasks.temporal_order import TemporalOrderOptions
 from gatelab.tasks.texts import Reading, take
+from gatelab.views.decimals import step_labels
 from gatelab.views.examples import Examples, in_turn, spread, texts_as_examples, visible
 
 COPIED = (*"abcdefgh", "·", "?")
@@ -94,17 +96,20 @@ def _series(options: SeriesOptions, keeps: Mapping[str, Any], count: int) -> Exa
     test = series.parts[-1]
     rows = spread(len(test.x), count)
     x, y = test.x[rows].transpose(0, 1), test.y[rows]
-    labels = _of_numbers(series.scaler.undo(x.double()), [len(x)] * len(rows))
+    read = windows(series.raw, options.past, options.ahead, series.target, rows=series.rows[-1])
+    raw = read.x[rows].transpose(0, 1)
+    labels = tuple(step_labels(own, series.scaler.deviation) for own in raw.unbind(1))
     if options.relative:
         x, y = x - x[-1:], y - x[-1, :, series.target].unsqueeze(-1)
     unit = RELATIVE if options.relative else STANDARD
     ahead = range(1, options.ahead + 1)
     if quantiles is None:
-        return Examples(x, "values", labels, y, tuple(f"{step} ahead" for step in ahead), are_classes=False, unit=unit)
+        answers = tuple(f"{step} ahead" for step in ahead)
+        return Examples(x, "values", labels, y, answers, are_classes=False, unit=unit, raw=raw)
     answers = tuple(f"{step} ahead, {100 * share:g} %" for step in ahead for share in quantiles)
     y = y.repeat_interleave(len(quantiles), dim=1)
     middle = quantiles.index(0.5)
-    return Examples(x, "values", labels, y, answers, are_classes=False, traced=middle, unit=unit)
+    return Examples(x, "values", labels, y, answers, are_classes=False, traced=middle, unit=unit, raw=raw)
 
 
 def _series_classes(options: SeriesClassesOptions, keeps: Mapping[str, Any], count: int) -> Examples:

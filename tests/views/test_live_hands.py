@@ -69,6 +69,16 @@ def test_a_series_is_read_relative_to_its_last_values_and_answered_in_its_own_un
     assert hand.read(hand.blank).examples.x.abs().max() == 0
 
 
+def test_numbers_far_from_zero_keep_their_digits():
+    hand = HANDS["series"]({}, FORECAST | {"mean": [1.0, 101325.0], "deviation": [0.02, 120.0]})
+    text = "1.0251, 101325.37\n0.98, 101207.05"
+    typed = hand.read(text)
+    assert hand.write(typed.examples, 0) == text
+    assert typed.examples.labels[0] == ("1.0251, 101325", "0.9800, 101207")
+    assert typed.examples.x[0, 0, 1].item() == pytest.approx(118.32 / 120)
+    assert hand.decimals == 1
+
+
 def test_texts_name_the_words_that_are_unknown():
     reading = {"vocabulary": ["<pad>", "<start>", "<unknown>", "a", "film"], "style": "letters", "start": True}
     reading |= {"length": 4, "keep": "last", "padding": "front"}

@@ -1,5 +1,7 @@
 """What the page may ask, what it is answered, and what is drawn of that."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,18 @@ def test_a_span_beyond_the_input_is_not_searched(room):
             room.likes(asked(room.exhibits[0], **span))
     assert len(room.likes(asked(room.exhibits[0], begin=7, end=5))) == 8
     assert live_figure(room.see(asked(room.exhibits[0], begin=9, end=9)).scenery)["layout"]["shapes"] == []
+
+
+def test_a_window_of_the_test_is_read_as_it_is_in_the_data(tmp_path):
+    data = tmp_path / "pressure.csv"
+    data.write_text("\n".join(["level", *(f"{101325 + 120 * math.sin(step / 3):.2f}" for step in range(200))]))
+    options = {"data": str(data), "past": 9, "ahead": 2, "season": 7}
+    exhibit = open_exhibit(run(tmp_path / "run", "series", "f", 3, options=options))
+    assert {float(one) for one in exhibit.start.split(", ")} <= {float(one) for one in data.read_text().split()[1:]}
+    sample = exhibit.sample.x[:, 0]
+    assert exhibit.read(exhibit.start).examples.x[:, 0].numpy() == pytest.approx(sample.numpy(), abs=1e-6)
+    seen = Room((exhibit,)).see(asked(exhibit))
+    assert live_figure(seen.scenery)["layout"]["yaxis1"]["hoverformat"] == ".2f"
 
 
 def test_a_run_whose_data_are_gone_opens_without_its_test(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from gatelab.errors import OptionError
@@ -12,11 +13,13 @@ pytest.importorskip("dash", reason="the live view needs dash")
 from dash import no_update
 
 from gatelab.cli.main import main
-from gatelab.views.app import layout
-from gatelab.views.app.room import Room
+from gatelab.views.app import layout, words
+from gatelab.views.app.room import Room, Seen
 from gatelab.views.app.server import MOST_BYTES, make_app, make_live_server
 from gatelab.views.app.wiring import FAILED, Wiring, example_text, mark
 from gatelab.views.live.exhibits import open_exhibits
+from gatelab.views.live.hands import Typed
+from gatelab.views.live.looks import Look
 
 CALLBACK = "/_dash-update-component"
 
@@ -135,7 +138,7 @@ def test_errors_that_nobody_meant_are_told_where_the_server_is(monkeypatch, clie
 def test_a_run_is_entered_with_its_names_and_examples(room):
     wiring = Wiring(room)
     hand, _, _, written, examples, taken, names, shown, _, focus = wiring.enter(0, None, "")
-    assert hand == {"rows": 1, "columns": 1, "target": 0, "surface": "bits", "task": "parity"}
+    assert hand == {"rows": 1, "columns": 1, "target": 0, "surface": "bits", "decimals": 4, "task": "parity"}
     assert (written, taken, focus) == ("0110100", None, "c")
     assert (names, shown) == (list("ifzcoh"), ["i", "f", "c", "o", "h"])
     assert len(examples) == layout.CHOICES
@@ -153,6 +156,12 @@ def test_scores_and_spans_in_words(room):
     assert "There is no run 6" in str(wiring.score([""], 5, gates))
     assert "take it" in str(wiring.find(1, "0110", "c", [0], 2, 3, 0, [""], gates))
     assert "Nothing is marked." in str(wiring.find(1, "0110", "c", [0], 2, None, 0, [""], gates))
+
+
+def test_numbers_are_told_with_the_decimals_of_their_deviation():
+    answers = np.array([[101325.04]])
+    found = Look(("a",), None, {}, ("in 1",), are_classes=False, answers=answers, begin=2, line=answers[0], decimals=1)
+    assert "Strong('101325.0')" in str(words.now(Seen(Typed(None), found, None, None)))
 
 
 def test_examples_are_taken_by_their_places(room):

@@ -79,6 +79,11 @@ def map_panel(title: str, values: Values, *, low: float, high: float, names: Seq
     return Panel(title, height, (trace,), axis)
 
 
+def number_panel(title: str, traces: Sequence[Trace], *, decimals: int, height: int) -> Panel:
+    """Lines over the steps, of numbers that are told with so many decimals and never in thousands."""
+    return Panel(title, height, tuple(traces), {"nticks": 5, "exponentformat": "none", "hoverformat": f".{decimals}f"})
+
+
 def line_panel(title: str, traces: Sequence[Trace], *, is_share: bool = False, height: int = LINE) -> Panel:
     """Lines over the steps; shares always have the axis from 0 to 1."""
     return Panel(title, height, tuple(traces), {"range": [-0.06, 1.06]} if is_share else {"nticks": 5})
@@ -97,7 +102,7 @@ def line(
         "showlegend": bool(name),
         "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"size": 5},
-        "hovertemplate": f"step %{{x}}: %{{y:.4g}}{' %{text}' if texts else ''}<extra>{name}</extra>",
+        "hovertemplate": f"step %{{x}}: %{{y}}{' %{text}' if texts else ''}<extra>{name}</extra>",
     }
     return trace | ({"text": [plain(text) for text in texts]} if texts else {})
 
@@ -112,7 +117,7 @@ def unit_lines(values: Values, units: Sequence[int]) -> list[Trace]:
         named = {"mode": "lines+markers+text", "textposition": "middle right", "cliponaxis": False}
         end = named | {
             "textfont": {"color": colour},
-            "hovertemplate": f"step %{{x}}, {unit}: %{{y:.4g}}<extra></extra>",
+            "hovertemplate": f"step %{{x}}, {unit}: %{{y}}<extra></extra>",
         }
         found.append(line(values[:, unit], "", colour, dash, texts=texts) | end)
     return found
@@ -161,7 +166,7 @@ def packed(values: Values) -> dict[str, Any]:
     return {"dtype": "f4", "bdata": b64encode(small.tobytes()).decode(), **shape}
 
 
-_AXIS = {"zeroline": False, "gridcolor": "rgba(128, 128, 128, 0.25)", "automargin": True}
+_AXIS = {"zeroline": False, "gridcolor": "rgba(128, 128, 128, 0.25)", "automargin": True, "hoverformat": ".4g"}
 _LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
@@ -169,6 +174,7 @@ _LAYOUT = {
     "dragmode": "select",
     "selectdirection": "h",
     "hovermode": "closest",
+    "separators": ".",
     "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yref": "container", "yanchor": "top"},
 }
 

@@ -8,7 +8,20 @@ from typing import Any, Literal
 import numpy as np
 
 from gatelab.views.answers import Values
-from gatelab.views.app.figure import GREY, LINE, ONE, SEVERAL, TWO, Panel, Trace, arrange, line, line_panel, map_panel
+from gatelab.views.app.figure import (
+    GREY,
+    LINE,
+    ONE,
+    SEVERAL,
+    TWO,
+    Panel,
+    Trace,
+    arrange,
+    line,
+    line_panel,
+    map_panel,
+    number_panel,
+)
 from gatelab.views.app.figure import unit_lines as lines_of
 from gatelab.views.live.looks import Look
 
@@ -87,7 +100,8 @@ def _answer_panel(scenery: Scenery) -> Panel:
     names = scenery.plain.names
     if not scenery.plain.are_classes:
         title = "what is read, and what is to follow" if scenery.is_forecast else f"answer: {names[0]}"
-        return line_panel(title, _read(scenery) + _answers(scenery), height=LINE + LINE // 3)
+        lines = _read(scenery) + _answers(scenery)
+        return number_panel(title, lines, decimals=scenery.plain.decimals, height=LINE + LINE // 3)
     if 2 < len(names) <= CLASSES:
         last = scenery.plain if scenery.side == "as it is" or scenery.held is None else scenery.held
         return map_panel("probability of each answer", last.answers, low=0, high=1, names=names)

@@ -20,7 +20,7 @@ from gatelab.views.live.exhibits import Exhibit
 FAILED = "Something went wrong here that should not have. What it was is told where the page was opened."
 HELD = Input({"type": "gate", "name": ALL}, "value")
 GATES = State({"type": "gate", "name": ALL}, "id")
-FACTS = ("rows", "columns", "target", "surface")
+FACTS = ("rows", "columns", "target", "surface", "decimals")
 """Of a hand, what the scripts of the page need."""
 
 

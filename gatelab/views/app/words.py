@@ -23,12 +23,13 @@ def now(seen: Seen) -> list[Component]:
 
 def _answer(title: str, look: Look, alone: bool) -> Component:
     last = look.answers[-1]
+    told = [f"{one:.{look.decimals}f}" for one in last]
     order = (-last).argsort(kind="stable") if look.are_classes else range(len(last))
     rows = [
-        html.Tr([html.Td(look.names[place]), html.Td(_bar(last[place]) if look.are_classes else f"{last[place]:.5g}")])
+        html.Tr([html.Td(look.names[place]), html.Td(_bar(last[place]) if look.are_classes else told[place])])
         for place in list(order)[:SAID]
     ]
-    first = look.names[int(order[0])] if look.are_classes else f"{last[0]:.5g}"
+    first = look.names[int(order[0])] if look.are_classes else told[0]
     parts = [] if alone else [html.Span(title, className="hint")]
     return html.Div([*parts, html.Strong(first), html.Table(html.Tbody(rows))], className=f"answer {_word(title)}")
 

@@ -50,6 +50,7 @@ class Hand:
         rows, columns: of a picture, or 1 and the columns of a series.
         target: the column of a series whose points are moved.
         ahead: steps of a series that the last answer is for; 0 for answers of another kind.
+        decimals: of answers that are numbers, and of points that are moved.
     """
 
     surface: Surface
@@ -62,3 +63,4 @@ class Hand:
     columns: int = 1
     target: int = 0
     ahead: int = 0
+    decimals: int = 4

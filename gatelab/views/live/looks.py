@@ -35,6 +35,7 @@ class Look:
         begin: the step, from 1, that the first number of `line` stands at.
         line: one number of the answer over the steps: the probability of the second of two classes or of the
             likeliest of more, the number that stands for the others, or a forecast.
+        decimals: of answers that are numbers.
     """
 
     labels: tuple[str, ...]
@@ -45,6 +46,7 @@ class Look:
     answers: Values
     begin: int
     line: Values
+    decimals: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def look(model: SequenceModel, typed: Typed, hand: Hand) -> Look:
         answers=answers,
         begin=begin,
         line=line,
+        decimals=hand.decimals,
     )
 
 

@@ -12,16 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatelab.data.windows import SPAN, sine
 from gatelab.errors import OptionError
+from gatelab.views.decimals import KEPT, TOLD, decimals, step_labels
 from gatelab.views.examples import Examples
 from gatelab.views.live.hands import Hand, Typed
 
-LABELLED = 3
-"""Columns of a series that the labels of an example's steps have."""
+SINE = sine(torch.linspace(*SPAN, 301)).std().unsqueeze(0)
+"""The deviation of the series of the task sine, (1,)."""
 
 
 def read_numbers(text: str, columns: int) -> Tensor:
-    """Numbers, (T, C), from text with white space, commas or semicolons between them.
+    """Numbers, (T, C), double, from text with white space, commas or semicolons between them.
 
     Raises:
         OptionError: one of them is no finite number, there are none, or they do not fill the last step.
@@ -30,10 +32,10 @@ def read_numbers(text: str, columns: int) -> Tensor:
     if not words:
         raise OptionError("There is no number to read.\nWrite them as in 1.5, -2, 3e2.")
     try:
-        numbers = torch.tensor([float(word) for word in words])
+        numbers = torch.tensor([float(word) for word in words], dtype=torch.float64)
     except ValueError as error:
         raise OptionError(f"There is something that is no number ({error}).\nWrite them as in 1.5, -2, 3e2.") from None
-    if not numbers.isfinite().all():
+    if not numbers.float().isfinite().all():
         raise OptionError("A number is infinite, too large or none at all.\nWrite numbers as in 1.5, -2, 3e2.")
     if len(numbers) % columns:
         raise OptionError(f"{len(numbers)} numbers do not fill steps of {columns} columns.\nWrite {columns} a line.")
@@ -41,27 +43,31 @@ def read_numbers(text: str, columns: int) -> Tensor:
 
 
 def write_numbers(values: Tensor) -> str:
-    """Numbers (T, C), a step a line; of one column in one line."""
-    steps = [", ".join(f"{one:.5g}" for one in step) for step in values.tolist()]
+    """Numbers (T, C), each the shortest that reads as it, a step a line; of one column in one line."""
+    steps = [", ".join(str(one).removesuffix(".0") for one in step) for step in values.numpy()]
     return (", " if values.shape[1] == 1 else "\n").join(steps)
 
 
-def _numbered(values: Tensor) -> tuple[str, ...]:
-    return tuple(", ".join(f"{one:.3g}" for one in step[:3]) for step in values.tolist())
+def _kept(values: Tensor, deviation: Tensor) -> Tensor:
+    """Values (T, C) without the digits that lie below what a model reads of their deviation (C,)."""
+    columns = zip(values.unbind(1), deviation.tolist(), strict=True)
+    return torch.stack([own.round(decimals=decimals(one, KEPT)) for own, one in columns], dim=1)
 
 
 def sine_hand(options: Mapping[str, Any], keeps: Mapping[str, Any]) -> Hand:
     """Of a model that tells the next value at each step."""
 
     def read(text: str) -> Typed:
-        values = read_numbers(text, 1)
-        return Typed(Examples(values.unsqueeze(1), "values", (_numbered(values),), None, ("next",), are_classes=False))
+        values = read_numbers(text, 1).float()
+        labels = step_labels(values, SINE)
+        return Typed(Examples(values.unsqueeze(1), "values", (labels,), None, ("next",), are_classes=False))
 
     return Hand(
         surface="points",
         hint=f"Numbers; the model has learned from {keeps['window']} at a time. Move them, or write or paste others.",
         read=read,
         write=lambda examples, place: write_numbers(examples.x[:, place]),
+        decimals=decimals(SINE.item(), TOLD),
     )
 
 
@@ -77,23 +83,24 @@ def series_hand(options: Mapping[str, Any], keeps: Mapping[str, Any]) -> Hand:
 
     def read(text: str) -> Typed:
         values = read_numbers(text, len(columns))
-        last = values[-1].double() if relative else mean
+        last = values[-1] if relative else mean
         x = ((values - last) / deviation).float().unsqueeze(1)
-        found = Examples(x, "values", (_numbered(values),), None, names, are_classes=False, traced=middle)
+        labels, raw = (step_labels(values, deviation),), values.unsqueeze(1)
+        found = Examples(x, "values", labels, None, names, are_classes=False, traced=middle, raw=raw)
         return Typed(found, (), deviation[target].item(), last[target].item())
 
     def write(examples: Examples, place: int) -> str:
-        if len(columns) <= LABELLED:  # Labels have the values themselves, whose level inputs may lack.
-            return (", " if len(columns) == 1 else "\n").join(examples.labels[place])
-        return write_numbers(examples.x[:, place] * deviation + mean)
+        assert examples.raw is not None
+        return write_numbers(_kept(examples.raw[:, place], deviation))
 
     return Hand(
         surface="points",
         hint=f"{keeps['past']} steps of {', '.join(columns)}. Move the points of {keeps['target']}, or write others.",
         read=read,
         write=write,
-        blank=write_numbers(mean.expand(keeps["past"], -1)),
+        blank=write_numbers(_kept(mean.expand(keeps["past"], -1), deviation)),
         columns=len(columns),
         target=target,
         ahead=keeps["ahead"],
+        decimals=decimals(deviation[target].item(), TOLD),
     )

@@ -140,7 +140,7 @@
         const slider = element("input", { type: "range", step: "any", "aria-label": `step ${place + 1}` });
         slider.addEventListener("input", () => {
           const steps = points.steps(text);
-          steps[place][hand.target] = Number(Number(slider.value).toPrecision(5));
+          steps[place][hand.target] = Number(Number(slider.value).toFixed(hand.decimals));
           write(steps.map((step) => step.join(", ")).join(hand.columns > 1 ? "\n" : ", "));
         });
         row.append(slider);
