@@ -12,6 +12,7 @@ from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
 from gatelab.nn.models import SequenceModel
 from gatelab.training.fit import fit
+from gatelab.training.folder import read_run
 from gatelab.training.settings import make_settings
 from gatelab.views.examples import Examples
 from gatelab.views.live.exhibits import open_exhibit, open_exhibits
@@ -145,6 +146,18 @@ def test_scores_by_hand():
     assert score_of(Echo(), examples).value == 75
     numbers = replace(examples, target=x[0] + 2, are_classes=False, answers=("sum",))
     assert score_of(Echo(), numbers).value == 4
+
+
+@pytest.mark.parametrize("quantiles", [None, [0.1, 0.5, 0.9]])
+def test_the_score_of_a_forecaster_is_that_of_its_record(tmp_path, quantiles):
+    data = tmp_path / "waves.csv"
+    data.write_text("\n".join(["level", *(str(step % 7 + step % 5) for step in range(200))]))
+    options = {"data": str(data), "past": 9, "ahead": 3, "season": 7, "quantiles": quantiles}
+    exhibit = open_exhibit(run(tmp_path / "run", "series", "f", 3, options=options))
+    found = score_of(exhibit.model, exhibit.sample, exhibit.hand.ahead)
+    assert found.name == "MSE"
+    assert found.value == pytest.approx(read_run(tmp_path / "run").results[0].scores["MSE"], rel=1e-4)
+    assert "training part's standard deviation" in found.about
 
 
 def test_a_model_that_overflows_says_so(parity):

@@ -77,8 +77,9 @@ class Room:
         if sample is None:
             raise DataError(f"No score: the test is not at hand.\n{own.missing}")
         with self.lock:
-            plain = score_of(own.model, sample)
-            return plain, score_of(forced(own.model, asked.forces), sample) if asked.forces else None
+            plain = score_of(own.model, sample, own.hand.ahead)
+            held = score_of(forced(own.model, asked.forces), sample, own.hand.ahead) if asked.forces else None
+        return plain, held
 
     def likes(self, asked: Asked) -> tuple[Like, ...]:
         """Spans of the test that are like the marked one.

@@ -43,9 +43,9 @@ def _word(title: str) -> str:
 
 
 def scores(plain: Score, held: Score | None) -> list[Component]:
-    """Scores in a sentence."""
+    """Scores in sentences."""
     shown = [f"As it is: {_number(plain)}"] + ([f"held: {_number(held)}"] if held else [])
-    return [html.P(f"On {plain.count} examples of the test. " + "; ".join(shown) + ".")]
+    return [html.P(f"On {plain.count} examples of the test. " + "; ".join(shown) + f". {plain.about}".rstrip())]
 
 
 def _number(score: Score) -> str:

@@ -20,6 +20,8 @@ from gatelab.views.classification import probabilities
 from gatelab.views.examples import Examples
 from gatelab.views.live.hands import Hand, Typed
 
+OF_STEPS = "The MSE is of all steps ahead, in units of the training part's standard deviation."
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -51,11 +53,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Score:
-    """How good a model is on some of its test: a number, what it is, and of how many examples."""
+    """How good a model is on some of its test.
+
+    Attributes:
+        value: a number.
+        name: what it is.
+        count: of how many examples.
+        about: what else is to be known of the number, in a sentence.
+    """
 
     value: float
     name: str
     count: int
+    about: str = ""
 
 
 @torch.no_grad()
@@ -95,14 +105,20 @@ def watched(model: SequenceModel, examples: Examples, names: tuple[str, ...]) ->
 
 @lru_cache(maxsize=16)
 @torch.no_grad()
-def score_of(model: SequenceModel, examples: Examples) -> Score:
-    """The share of right answers in percent, or the mean squared error of numbers in the model's units."""
+def score_of(model: SequenceModel, examples: Examples, ahead: int = 0) -> Score:
+    """The share of right answers in percent, or the mean squared error of numbers in the model's units.
+
+    Forecasts of so many steps ahead count with all of these, by their medians where they are quantiles.
+    """
     assert examples.target is not None
     answers, target = model(examples.x, examples.lengths), examples.target
     count = len(examples.labels)
     if not examples.are_classes:
-        squares = (answers - target)[..., examples.traced].square()
-        return Score(float(squares.mean()), "mean squared error", count)
+        # As the task has it, no quantile lies above a higher one.
+        middle, wanted = (
+            part.unflatten(-1, (ahead or 1, -1)).sort(-1).values[..., examples.traced] for part in (answers, target)
+        )
+        return Score(float((middle - wanted).square().mean()), "MSE", count, OF_STEPS if ahead else "")
     chosen = (answers[..., 0] > 0).long() if answers.shape[-1] == 1 else answers.argmax(-1)
     return Score(100 * float((chosen == target).float().mean()), "% right", count)
 
