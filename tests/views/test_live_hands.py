@@ -52,7 +52,14 @@ def test_numbers_are_written_as_they_are_read():
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [("1, two", "no number"), ("", "no number"), ("1e99", "infinite"), ("nan", "none"), ("1 2 3", "fill")],
+    [
+        ("1, two", "^'two' is no number"),
+        ("1, -x-", "^'-x-'"),
+        ("", "no number"),
+        ("1e99", "infinite"),
+        ("nan", "none"),
+        ("1 2 3", "fill"),
+    ],
 )
 def test_numbers_that_cannot_be_read(text, cause):
     with pytest.raises(OptionError, match=cause):

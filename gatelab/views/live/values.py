@@ -18,6 +18,8 @@ from gatelab.views.decimals import KEPT, TOLD, decimals, step_labels
 from gatelab.views.examples import Examples
 from gatelab.views.live.hands import Hand, Typed
 
+LONGEST = 20
+"""Letters that are told of what is no number."""
 SINE = sine(torch.linspace(*SPAN, 301)).std().unsqueeze(0)
 """The deviation of the series of the task sine, (1,)."""
 
@@ -31,15 +33,19 @@ def read_numbers(text: str, columns: int) -> Tensor:
     words = re.findall(r"[^\s,;]+", text)
     if not words:
         raise OptionError("There is no number to read.\nWrite them as in 1.5, -2, 3e2.")
-    try:
-        numbers = torch.tensor([float(word) for word in words], dtype=torch.float64)
-    except ValueError as error:
-        raise OptionError(f"There is something that is no number ({error}).\nWrite them as in 1.5, -2, 3e2.") from None
+    numbers = torch.tensor([_number(word) for word in words], dtype=torch.float64)
     if not numbers.float().isfinite().all():
         raise OptionError("A number is infinite, too large or none at all.\nWrite numbers as in 1.5, -2, 3e2.")
     if len(numbers) % columns:
         raise OptionError(f"{len(numbers)} numbers do not fill steps of {columns} columns.\nWrite {columns} a line.")
     return numbers.view(-1, columns)
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise OptionError(f"'{word[:LONGEST]}' is no number.\nWrite numbers as in 1.5, -2, 3e2.") from None
 
 
 def write_numbers(values: Tensor) -> str:
