@@ -63,6 +63,13 @@ def test_layers_and_directions_have_their_own_maps(room):
     assert difference == pytest.approx(1 - found.plain.values["z_l0"])
 
 
+def test_a_gate_that_is_released_has_its_own_colours_again(room):
+    seen = room.see(asked(room.exhibits[0], side="difference"))
+    assert seen.scenery.side == "as it is"
+    maps = [trace for trace in live_figure(seen.scenery)["data"] if trace["type"] == "heatmap"]
+    assert (maps[0]["zmin"], maps[0]["zmax"]) == (0, 1)
+
+
 def test_numbers_reach_plotly_in_base64():
     assert packed(np.array([1.0, -2.0])) == {"dtype": "f4", "bdata": "AACAPwAAAMA="}
     assert packed(np.zeros((2, 3)))["shape"] == "2, 3"

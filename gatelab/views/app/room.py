@@ -150,7 +150,7 @@ def _scenery(asked: Asked, own: Exhibit, plain: Look, held: Look | None) -> Scen
         held=held,
         gates=gate_keys(own),
         shown=tuple(asked.shown),
-        side=asked.side,
+        side=asked.side if held else "as it is",
         focus=asked.focus,
         units=tuple(unit for unit in asked.units if unit < width),
         span=span,

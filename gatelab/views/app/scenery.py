@@ -40,7 +40,7 @@ class Scenery:
         held: what it does with its held gates; None if none are held.
         gates: which of the names lie between 0 and 1.
         shown: the maps, by the probe's keys.
-        side: whose values the maps and lines show.
+        side: whose values the maps and lines show; as it is where none are held.
         focus: whose units are drawn as lines.
         units: which ones.
         span: the marked steps, from 1, both inclusive; None if none are.
