@@ -1,6 +1,7 @@
 """What the page may ask, what it is answered, and what is drawn of that."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_a_gate_that_is_released_has_its_own_colours_again(room):
     assert seen.scenery.side == "as it is"
     maps = [trace for trace in live_figure(seen.scenery)["data"] if trace["type"] == "heatmap"]
     assert (maps[0]["zmin"], maps[0]["zmax"]) == (0, 1)
+
+
+@pytest.mark.parametrize(("lowest", "found"), [(0.0, (0, 3)), (-5.0, (-5, 5))])
+def test_inputs_below_zero_have_colours_of_their_own(room, lowest, found):
+    seen = room.see(asked(room.exhibits[1], run=1))
+    inputs = np.linspace(lowest, 3, 64, dtype=np.float32).reshape(8, 8)
+    plain = replace(seen.plain, inputs=inputs)
+    trace = live_figure(replace(seen.scenery, plain=plain))["data"][0]
+    assert (trace["zmin"], trace["zmax"]) == found
 
 
 def test_numbers_reach_plotly_in_base64():

@@ -91,7 +91,8 @@ def _input_panels(scenery: Scenery) -> list[Panel]:
     if inputs is None or scenery.is_forecast:
         return []  # Labels say it all, or a forecast is drawn behind it.
     if inputs.shape[1] > COLUMNS:
-        return [map_panel("what is read", inputs, low=0, high=float(inputs.max()) or 1.0)]
+        low, high = (0.0, float(inputs.max()) or 1.0) if inputs.min() >= 0 else _around_zero(inputs)
+        return [map_panel("what is read", inputs, low=low, high=high)]
     lines = [line(column, "", colour) for column, colour in zip(inputs.T, SEVERAL, strict=False)]
     return [line_panel("what is read", lines, height=LINE // 2)]
 
@@ -134,5 +135,11 @@ def _name_panel(scenery: Scenery, key: str) -> Panel:
         return line_panel(key, lines, is_share=is_gate, height=LINE * 2 // 3)
     if is_gate and scenery.side != "difference":
         return map_panel(key, values, low=0, high=1)
+    low, high = _around_zero(values)
+    return map_panel(key, values, low=low, high=high)
+
+
+def _around_zero(values: Values) -> tuple[float, float]:
+    """The least range with 0 in its middle that has all values which are numbers."""
     most = float(np.nan_to_num(np.abs(values)).max()) or 1.0
-    return map_panel(key, values, low=-most, high=most)
+    return -most, most
