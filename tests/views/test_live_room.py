@@ -38,6 +38,10 @@ def asked(exhibit, run=0, **more):
     return read_asked(usual | more)
 
 
+def titles_of(figure):
+    return [note["text"] for note in figure["layout"]["annotations"]]
+
+
 def test_held_and_plain_stand_side_by_side(room):
     own = room.exhibits[0]
     seen = room.see(asked(own, holds={"f": "0", "i": "", "o": "1"}, begin=3, end=2, units=[0, 2]))
@@ -47,8 +51,8 @@ def test_held_and_plain_stand_side_by_side(room):
     figure = live_figure(seen.scenery)
     assert [trace["name"] for trace in figure["data"] if trace["type"] == "scatter"] == ["as it is", "held", "", ""]
     assert figure["layout"]["shapes"][0]["x0"] == 1.5
-    titles = [note["text"] for note in figure["layout"]["annotations"]]
-    assert titles == ["probability of 'odd'", "i", "f", "c", "o", "h", "units of c"]
+    names = [f"{name}, held" for name in "ifcoh"]
+    assert titles_of(figure) == ["probability of 'odd'", *names, "units of c, held"]
     plain, held = room.scores(asked(own, holds={"f": "0"}))
     assert plain.count == held.count == 256
 
@@ -62,6 +66,9 @@ def test_layers_and_directions_have_their_own_maps(room):
     assert found.plain.answers.sum(-1) == pytest.approx(np.ones(8))
     difference = found.scenery.values("z_l0")
     assert difference == pytest.approx(1 - found.plain.values["z_l0"])
+    titles = titles_of(live_figure(found.scenery))
+    assert titles[1] == "probability of each answer, held"
+    assert "z_l1, difference" in titles
 
 
 def test_a_gate_that_is_released_has_its_own_colours_again(room):
@@ -78,6 +85,35 @@ def test_inputs_below_zero_have_colours_of_their_own(room, lowest, found):
     plain = replace(seen.plain, inputs=inputs)
     trace = live_figure(replace(seen.scenery, plain=plain))["data"][0]
     assert (trace["zmin"], trace["zmax"]) == found
+
+
+def test_lines_of_units_have_no_colour_of_another_side(room):
+    def colours(units, side):
+        seen = room.see(asked(room.exhibits[0], holds={"f": "0"}, side=side, units=units))
+        lines = [trace for trace in live_figure(seen.scenery)["data"] if trace["type"] == "scatter"]
+        return [(trace["line"]["color"], trace["line"]["dash"]) for trace in lines]
+
+    plain, held, *several = colours([0, 1, 2], "held")
+    assert not {plain, held} & set(several)
+    assert colours([1], "held")[2:] == [held]
+    assert colours([1], "as it is")[2:] == [plain]
+    assert colours([1], "difference")[2][0] not in (plain[0], held[0])
+
+
+def test_one_unit_is_drawn_of_both_models_or_as_their_difference(tmp_path):
+    own = open_exhibit(run(tmp_path / "run", "parity", "fo", 1))
+    one = Room((own,))
+
+    def drawn(side):
+        figure = live_figure(one.see(asked(own, holds={"f": "1"}, side=side)).scenery)
+        return titles_of(figure), [trace for trace in figure["data"] if trace["yaxis"] == "y2"]
+
+    titles, both = drawn("held")
+    assert (titles[1], len(both)) == ("f, as it is and held", 2)
+    titles, (difference,) = drawn("difference")
+    assert titles[1] == "f, difference"
+    seen = one.see(asked(own, holds={"f": "1"}))
+    assert difference["y"] == packed(1 - seen.plain.values["f"][:, 0])
 
 
 def test_numbers_reach_plotly_in_base64():

@@ -17,9 +17,10 @@ from gatelab.views.answers import Values
 
 ONE, TWO, GREY = "#3391d1", "#e07b39", "#8a949e"
 """Of the model as it is, of the one with held gates, and of what both share: to be read on white and on black."""
-SEVERAL = (ONE, TWO, "#22a27f", "#c06aa6", "#b08d1c", "#7f8b99")
-"""Of lines of units; those of Okabe and Ito, a little lighter."""
-DASHES = ("solid", "dash", "dot")
+SEVERAL = ("#22a27f", "#c06aa6", "#b08d1c", "#8473d1", "#c9504f")
+"""Of other lines: what is left of Okabe and Ito, a little lighter, and two more."""
+UNITS = tuple((colour, dash) for dash in ("solid", "dash", "dot", "dashdot", "longdash") for colour in SEVERAL)
+"""Colours and dashes of lines of units."""
 AROUND_ZERO = ((0.0, "#d55e00"), (0.5, "rgba(127, 127, 127, 0.06)"), (1.0, "#1f88c9"))
 
 LETTERS, LABELLED, LONGEST, LYING = 130, 60, 12, 110
@@ -107,11 +108,10 @@ def line(
     return trace | ({"text": [plain(text) for text in texts]} if texts else {})
 
 
-def unit_lines(values: Values, units: Sequence[int]) -> list[Trace]:
-    """A line for each of some units of values (T, W)."""
+def unit_lines(values: Values, units: Sequence[int], styles: Sequence[tuple[str, str]]) -> list[Trace]:
+    """A line for each of some units of values (T, W), in colours and dashes of which there are as many or more."""
     found = []
-    for place, unit in enumerate(units):
-        colour, dash = SEVERAL[place % len(SEVERAL)], DASHES[place // len(SEVERAL) % len(DASHES)]
+    for unit, (colour, dash) in zip(units, styles, strict=False):
         # The name stands at the line's end, where no legend has to be searched for its colour.
         texts = [""] * (len(values) - 1) + [f"{unit}"]
         named = {"mode": "lines+markers+text", "textposition": "middle right", "cliponaxis": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from gatelab.views.app.figure import (
     ONE,
     SEVERAL,
     TWO,
+    UNITS,
     Panel,
     Trace,
     arrange,
@@ -21,14 +23,20 @@ from gatelab.views.app.figure import (
     line_panel,
     map_panel,
     number_panel,
+    unit_lines,
 )
-from gatelab.views.app.figure import unit_lines as lines_of
 from gatelab.views.live.looks import Look
 
 CLASSES, COLUMNS = 12, 3
 """Classes that have a row each in a map, and columns of an input that are lines; of more an input is a map."""
 
 Side = Literal["held", "as it is", "difference"]
+STYLES: Mapping[Side, tuple[str, str]] = {
+    "as it is": (ONE, "solid"),
+    "held": (TWO, "dash"),
+    "difference": (SEVERAL[0], "solid"),
+}
+"""The colour and the dash of the lines of a side, as the legend has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +66,13 @@ class Scenery:
     target: int
 
     @property
-    def sides(self) -> tuple[tuple[str, Look, str, str], ...]:
-        """The models with their names, colours and dashes."""
-        plain = ("as it is", self.plain, ONE, "solid")
-        return (plain,) if self.held is None else (plain, ("held", self.held, TWO, "dash"))
+    def sides(self) -> tuple[tuple[Side, Look], ...]:
+        """The models with their names."""
+        return (("as it is", self.plain),) + (() if self.held is None else (("held", self.held),))
+
+    def titled(self, title: str, *sides: Side) -> str:
+        """A title that says whose values these are, the side's unless told, where there is more than one model."""
+        return title if self.held is None else f"{title}, {' and '.join(sides or (self.side,))}"
 
     @property
     def is_forecast(self) -> bool:
@@ -81,7 +92,7 @@ def live_figure(scenery: Scenery) -> dict[str, Any]:
     """The figure: the input, the answer, a map for each name that is shown, and lines of units."""
     panels = [*_input_panels(scenery), _answer_panel(scenery), *(_name_panel(scenery, key) for key in scenery.shown)]
     if scenery.units:
-        panels.append(line_panel(f"units of {scenery.focus}", lines_of(scenery.values(scenery.focus), scenery.units)))
+        panels.append(_units_panel(scenery))
     last = scenery.plain.begin + len(scenery.plain.line) - 1
     return arrange(panels, scenery.plain.labels, scenery.span, last)
 
@@ -104,8 +115,9 @@ def _answer_panel(scenery: Scenery) -> Panel:
         lines = _read(scenery) + _answers(scenery)
         return number_panel(title, lines, decimals=scenery.plain.decimals, height=LINE + LINE // 3)
     if 2 < len(names) <= CLASSES:
-        last = scenery.plain if scenery.side == "as it is" or scenery.held is None else scenery.held
-        return map_panel("probability of each answer", last.answers, low=0, high=1, names=names)
+        side, look = scenery.sides[0 if scenery.side == "as it is" else -1]
+        title = scenery.titled("probability of each answer", side)
+        return map_panel(title, look.answers, low=0, high=1, names=names)
     title = f"probability of '{names[1]}'" if len(names) == 2 else "the likeliest answer and its probability"
     return line_panel(title, _answers(scenery), is_share=True)
 
@@ -117,26 +129,35 @@ def _read(scenery: Scenery) -> list[Trace]:
 
 def _answers(scenery: Scenery) -> list[Trace]:
     found = []
-    for name, look, colour, dash in scenery.sides:
+    for name, look in scenery.sides:
         many = look.are_classes and len(look.names) > 2
         texts = [look.names[place] for place in look.answers.argmax(-1)] if many else []
-        found.append(line(look.line, name if scenery.held else "", colour, dash, look.begin, texts))
+        found.append(line(look.line, name if scenery.held else "", *STYLES[name], look.begin, texts))
     return found
 
 
 def _name_panel(scenery: Scenery, key: str) -> Panel:
-    values, is_gate = scenery.values(key), key in scenery.gates
-    if values.shape[1] == 1:  # Of a single unit a map would show less than lines, which show both models.
-        lines = [
-            line(look.values[key][:, 0], "", colour, dash)
-            for _, look, colour, dash in scenery.sides
-            if key in look.values
-        ]
-        return line_panel(key, lines, is_share=is_gate, height=LINE * 2 // 3)
-    if is_gate and scenery.side != "difference":
-        return map_panel(key, values, low=0, high=1)
-    low, high = _around_zero(values)
-    return map_panel(key, values, low=low, high=high)
+    values, is_share = scenery.values(key), key in scenery.gates and scenery.side != "difference"
+    if values.shape[1] == 1:
+        return _single_panel(scenery, key, values[:, 0], is_share)
+    low, high = (0.0, 1.0) if is_share else _around_zero(values)
+    return map_panel(scenery.titled(key), values, low=low, high=high)
+
+
+def _single_panel(scenery: Scenery, key: str, values: Values, is_share: bool) -> Panel:
+    """Of a single unit, (T,): a map would show less than lines, which show both models or the difference."""
+    drawn = {name: look.values[key][:, 0] for name, look in scenery.sides if key in look.values}
+    if scenery.side == "difference":
+        drawn = {"difference": values}
+    lines = [line(own, "", *STYLES[name]) for name, own in drawn.items()]
+    return line_panel(scenery.titled(key, *drawn), lines, is_share=is_share, height=LINE * 2 // 3)
+
+
+def _units_panel(scenery: Scenery) -> Panel:
+    """Lines of units: one alone looks like its side, several have colours that no side has."""
+    styles = (STYLES[scenery.side],) if len(scenery.units) == 1 else UNITS
+    lines = unit_lines(scenery.values(scenery.focus), scenery.units, styles)
+    return line_panel(scenery.titled(f"units of {scenery.focus}"), lines)
 
 
 def _around_zero(values: Values) -> tuple[float, float]:
