@@ -1,15 +1,19 @@
 """What the page may ask, what it is answered, and what is drawn of that."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from gatelab.errors import DataError, OptionError
 from gatelab.training.fit import fit
 from gatelab.training.settings import make_settings
 from gatelab.views.app.asked import read_asked
+from gatelab.views.app.colours import SHARES, SIGNED
 from gatelab.views.app.figure import arrange, map_panel, packed
 from gatelab.views.app.room import Room, first_focus, first_shown, gate_keys, keys_of
 from gatelab.views.app.scenery import live_figure
@@ -51,8 +55,10 @@ def test_held_and_plain_stand_side_by_side(room):
     figure = live_figure(seen.scenery)
     assert [trace["name"] for trace in figure["data"] if trace["type"] == "scatter"] == ["as it is", "held", "", ""]
     assert figure["layout"]["shapes"][0]["x0"] == 1.5
-    names = [f"{name}, held" for name in "ifcoh"]
-    assert titles_of(figure) == ["probability of 'odd'", *names, "units of c, held"]
+    titles = titles_of(figure)
+    assert (titles[0], titles[-1]) == ("probability of 'odd'", "units of c, held")
+    assert titles[1:3] == ["i, held, 0 to 1", "f, held, 0 to 1"]
+    assert re.fullmatch(r"c, held, -(\S+) to \1", titles[3])
     plain, held = room.scores(asked(own, holds={"f": "0"}))
     assert plain.count == held.count == 256
 
@@ -67,8 +73,8 @@ def test_layers_and_directions_have_their_own_maps(room):
     difference = found.scenery.values("z_l0")
     assert difference == pytest.approx(1 - found.plain.values["z_l0"])
     titles = titles_of(live_figure(found.scenery))
-    assert titles[1] == "probability of each answer, held"
-    assert "z_l1, difference" in titles
+    assert titles[1] == "probability of each answer, held, 0 to 1"
+    assert any(title.startswith("z_l1, difference, -") for title in titles)
 
 
 def test_a_gate_that_is_released_has_its_own_colours_again(room):
@@ -126,7 +132,24 @@ def test_labels_are_shown_as_they_are():
     layout = arrange([panel], ["<unknown>", "a & b"], None)["layout"]
     assert layout["xaxis2"]["ticktext"] == ["&lt;unknown&gt;", "a &amp; b"]
     assert layout["yaxis1"]["ticktext"] == ["&lt;i&gt;"]
-    assert layout["annotations"][0]["text"] == "&lt;b&gt;"
+    assert layout["annotations"][0]["text"] == "&lt;b&gt;, 0 to 1"
+
+
+def test_a_map_without_numbers_says_so():
+    assert map_panel("f, held", np.full((2, 3), np.nan), low=0, high=1).title == "f, held, without a use"
+
+
+@pytest.mark.parametrize(("scale", "name"), [(SHARES, "Blues"), (SIGNED, "cividis_r")])
+def test_scales_are_those_of_matplotlib(scale, name):
+    colours = colormaps[name]
+    assert scale == tuple((place, to_hex(colours(place))) for place, _ in scale)
+    assert (scale[0][0], scale[-1][0]) == (0, 1)
+
+
+@pytest.mark.parametrize(("low", "scale"), [(0, SHARES), (-1, SIGNED)])
+def test_maps_have_the_scale_of_their_range(low, scale):
+    (trace,) = map_panel("f", np.zeros((2, 3)), low=low, high=1).traces
+    assert trace["colorscale"] == scale
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gatelab.views.answers import Values
+from gatelab.views.app.colours import SHARES, SIGNED
 
 ONE, TWO, GREY = "#3391d1", "#e07b39", "#8a949e"
 """Of the model as it is, of the one with held gates, and of what both share: to be read on white and on black."""
@@ -21,7 +22,6 @@ SEVERAL = ("#22a27f", "#c06aa6", "#b08d1c", "#8473d1", "#c9504f")
 """Of other lines: what is left of Okabe and Ito, a little lighter, and two more."""
 UNITS = tuple((colour, dash) for dash in ("solid", "dash", "dot", "dashdot", "longdash") for colour in SEVERAL)
 """Colours and dashes of lines of units."""
-AROUND_ZERO = ((0.0, "#d55e00"), (0.5, "rgba(127, 127, 127, 0.06)"), (1.0, "#1f88c9"))
 
 LETTERS, LABELLED, LONGEST, LYING = 130, 60, 12, 110
 """Steps that have their labels written, of one letter and of more; of more steps only every so many have. Letters of a
@@ -57,15 +57,16 @@ class Panel:
 def map_panel(title: str, values: Values, *, low: float, high: float, names: Sequence[str] = ()) -> Panel:
     """A map of values (T, W), a row for each of W; names for the rows if they have any.
 
-    Colours go from `low` to `high`; where these lie around 0, its colour is that of the paper.
+    Colours go from `low` to `high`, which the title tells; if none of the values is a number it says so.
     """
+    drawn = f"{low:.3g} to {high:.3g}" if np.isfinite(values).any() else "without a use"
     trace = {
         "type": "heatmap",
         "z": packed(values.T),
         "x": _steps(1, len(values)),
         "zmin": low,
         "zmax": high,
-        "colorscale": AROUND_ZERO if low < 0 else "Cividis",
+        "colorscale": SIGNED if low < 0 else SHARES,
         "showscale": False,
         "hovertemplate": "step %{x}, %{y}: %{z:.4g}<extra></extra>",
     }
@@ -77,7 +78,7 @@ def map_panel(title: str, values: Values, *, low: float, high: float, names: Seq
             "ticktext": [plain(name) for name in names],
         }
     height = NAMED_ROW * len(names) or min(max(ROW * values.shape[1], LEAST_HIGH), MOST_HIGH)
-    return Panel(title, height, (trace,), axis)
+    return Panel(f"{title}, {drawn}", height, (trace,), axis)
 
 
 def number_panel(title: str, traces: Sequence[Trace], *, decimals: int, height: int) -> Panel:
