@@ -12,12 +12,13 @@ import typer
 
 from gatelab.cli.console import show
 from gatelab.cli.options import Json
+from gatelab.data.text import tokens
 from gatelab.errors import OptionError
 from gatelab.nn.saving import load, read_facts
 from gatelab.process import set_up_process
 from gatelab.tasks.sentiment import probabilities
 from gatelab.tasks.texts import Reading
-from gatelab.views.tables import TableText, draw_table
+from gatelab.views.tables import NOTHING, TableText, draw_table
 
 
 def command(
@@ -36,12 +37,17 @@ def command(
     reading, names = Reading.of(keeps["reading"]), keeps["names"]
     with torch.no_grad():
         shares = probabilities(load(run, seed), asked, reading)
+    known = [sum(token in reading.vocabulary.index for token in tokens(text, reading.style)) for text in asked]
     found = [
-        {"text": text, "class": names[int(own.argmax())], "probability": round(own.max().item(), 4)}
-        for text, own in zip(asked, shares, strict=True)
+        {"text": text, "class": names[int(own.argmax())], "probability": round(own.max().item(), 4), "known": count}
+        for text, own, count in zip(asked, shares, known, strict=True)
     ]
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    rows = tuple((str(row["class"]), f"{100 * float(row['probability']):.1f} %", str(row["text"])) for row in found)
-    show(draw_table(TableText("", ("class", "sure", "text"), (rows,), (), is_words=True)))
+    rows = tuple(
+        (str(row["class"]), f"{100 * float(row['probability']):.1f} %" if row["known"] else NOTHING, str(row["text"]))
+        for row in found
+    )
+    caption = () if all(known) else (f"{NOTHING}: the model knows no word of this text, so its class says nothing.",)
+    show(draw_table(TableText("", ("class", "sure", "text"), (rows,), caption, is_words=True)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -23,6 +23,7 @@ from torch.nn import functional
 from gatelab.data.text import Reviews, imdb, read_labelled_csv, tokens
 from gatelab.data.vectors import Vectors, glove, table_for
 from gatelab.data.vocabulary import RESERVED, UNKNOWN, TokenSequences, Vocabulary
+from gatelab.errors import DataError
 from gatelab.nn.inputs import Tokens
 from gatelab.tasks.base import Batch, Classes, Measure, Model, Options, Problem, Task, Validation
 from gatelab.tasks.courses import Epochs
@@ -150,13 +151,25 @@ def read_parts(options: SentimentOptions) -> dict[str, Reviews]:
 
 
 def find_words(texts: Sequence[str], options: SentimentOptions) -> tuple[Vocabulary, Vectors | None]:
-    """The words that count, and their vectors if these are GloVe's."""
+    """The words that count, and their vectors if these are GloVe's.
+
+    Raises:
+        DataError: no text has a token.
+    """
     occurring = Vocabulary.of(tokens(text, options.style) for text in texts)
+    if len(occurring) == len(RESERVED):
+        raise DataError(_no_token(texts, options))
     if options.vectors == "learned":
         return Vocabulary(occurring.words[: options.words]), None
     vectors = glove(options.dimensions, occurring.index.keys() - set(RESERVED))
     known = [word for word in occurring.words if word in RESERVED or word in vectors.index]
     return Vocabulary(tuple(known[: options.words])), vectors
+
+
+def _no_token(texts: Sequence[str], options: SentimentOptions) -> str:
+    others = [style for style in get_args(Style) if any(tokens(text, style) for text in texts)]
+    cure = f"Take {' or '.join(f'-o style={style}' for style in others)}" if others else "Give texts that are not empty"
+    return f"No text to learn from has a token in the style '{options.style}'.\n{cure}; -o text= names their column."
 
 
 def judge(model: Model, part: Part, reading: Reading) -> Tensor:
@@ -182,12 +195,15 @@ def describe(reviews: Mapping[str, Reviews], full: Mapping[str, TokenSequences],
     learned = set().union(*(own for part, own in texts.items() if part != "test"))
     seen = sum(text in learned for text in reviews["test"].texts)
     unknown = reading.vocabulary.index[UNKNOWN]
-    known = {part: 100 * (own.values != unknown).float().mean() for part, own in full.items()}
+    known = {
+        part: f"{100 * (own.values != unknown).float().mean():.1f} %" if len(own.values) else "-"
+        for part, own in full.items()
+    }
     lengths = torch.cat([own.lengths for own in full.values()])
     cut, empty = 100 * (lengths > reading.length).float().mean(), (lengths == reading.start).sum()
     counts = ", ".join(f"{len(own.texts):,} {PURPOSES[part]}" for part, own in reviews.items())
     again = ", ".join(f"{own.duplicates:,} {PURPOSES[part]}" for part, own in reviews.items())
-    shares = ", ".join(f"{share:.1f} % {PURPOSES[part]}" for part, share in known.items())
+    shares = ", ".join(f"{share} {PURPOSES[part]}" for part, share in known.items())
     return (
         f"Texts: {counts}.",
         f"Texts that have come before: {again}; {seen:,} of the test are also in another part.",

@@ -33,6 +33,15 @@ def test_texts_get_their_classes(run, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [row["class"] for row in found[:2]] == ["good", "bad"]
     assert all(0.5 <= row["probability"] <= 1 for row in found)
+    assert [row["known"] for row in found] == [6, 6, 0]
+
+
+def test_a_text_without_a_known_word_is_marked(run, capsys):
+    assert main_of(["classify", str(run), GOOD, "1 2", "wholly unheard"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("%") == 1 and "-: the model knows no word of this text" in shown
+    assert main_of(["classify", str(run), GOOD]) == 0
+    assert "knows no word" not in capsys.readouterr().out
 
 
 def test_lines_come_in(run, capsys, monkeypatch):

@@ -227,6 +227,22 @@ def test_facts_count_what_they_say(tmp_path):
     assert "2 texts have no token" in facts
 
 
+def test_texts_without_a_token_are_refused(tmp_path):
+    numbers = Reviews(tuple(map(str, range(60))), torch.tensor([0, 1] * 30), ("no", "yes"))
+    options = write_csv(tmp_path / "numbers.csv", numbers)
+    with pytest.raises(DataError, match=r"token in the style 'letters'\.\nTake -o style=keras or -o style=report-2018"):
+        opened(options)
+    assert "nan" not in " ".join(opened({**options, "style": "keras"}).facts)
+    with pytest.raises(DataError, match=r"\nGive texts that are not empty"):
+        sentiment.find_words(["", ""], read_options(SENTIMENT, options))
+
+
+def test_a_part_without_a_token_has_a_dash():
+    reviews = {"train": some_reviews(4), "test": Reviews(("1", "2"), torch.tensor([0, 1]), ("no", "yes"))}
+    full = {part: READING.encode(own.texts) for part, own in reviews.items()}
+    assert "- for the test" in " ".join(sentiment.describe(reviews, full, READING))
+
+
 @pytest.mark.parametrize("padding", ["front", "none"])
 @pytest.mark.parametrize("vectors", [LEARNED, {}])
 def test_a_replica_is_its_seed_alone(films, padding, vectors):
