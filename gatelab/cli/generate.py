@@ -28,6 +28,8 @@ LINE_END = {"characters": "\n", "words": END_OF_LINE}
 """What comes before the prompt, so that it begins a line; without a prompt the text does."""
 STAND_INS = (UNKNOWN, "<unk>")
 """What words that a vocabulary lacks have become in a text, by us or by the makers of PTB."""
+LARGEST_SEED = 2**64 - 1
+"""Of torch's generators."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,9 @@ def command(
         float, typer.Option(min=0.0, help="0 takes the likeliest one each time; 1 draws as learned.")
     ] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Draw among so many of the likeliest only; 0 for all.")] = 0,
-    random_seed: Annotated[int, typer.Option(min=0, help="Of the draws: the same one gives the same text.")] = 0,
+    random_seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws: the same one gives the same text.")
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="Draw a series to this file, as .png and .svg.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -60,6 +60,12 @@ def test_a_text_follows_the_prompt(gatelab, characters):
     assert set(out) <= set(LINES)
 
 
+def test_a_random_seed_has_a_largest_value(gatelab, characters):
+    assert gatelab(characters, "--length", 3, "--random-seed", 2**64 - 1)[0] == 0
+    code, _, err = gatelab(characters, "--length", 3, "--random-seed", 2**64)
+    assert code == 2 and "--random-seed" in err
+
+
 def test_the_file_of_the_model_is_enough(gatelab, characters, tmp_path):
     shutil.copy(characters / MODEL, tmp_path / "alone.safetensors")
     assert gatelab(tmp_path / "alone.safetensors", "--length", 30) == gatelab(characters, "--length", 30)
