@@ -72,7 +72,7 @@ def prepare(options: SeriesOptions) -> Series:
     """The series of these options.
 
     Raises:
-        DataError: a column is missing or not of numbers, or the series is too short.
+        DataError: a column is missing or not of numbers, its numbers do not fit float32, or the series is too short.
         OptionError: the target is not among the columns, or shares make no parts.
     """
     table = KNOWN[options.data].read() if options.data in KNOWN else read_csv(Path(options.data))
@@ -85,9 +85,22 @@ def prepare(options: SeriesOptions) -> Series:
     raw = torch.stack([torch.from_numpy(table.numbers(name)) for name in names], dim=1)
     rows = ETT_HOURLY if isinstance(options.shares, str) else parts(len(raw), options.shares)
     scaler = Scaler.of(raw[rows[0].start : rows[0].stop])
+    _check_range(table.name, names, raw, scaler)
     values, place = scaler.apply(raw).float(), names.index(target)
     found = tuple(windows(values, options.past, options.ahead, place, rows=part) for part in rows)
     return Series(names, place, raw, values, scaler, rows, found)
+
+
+def _check_range(file: str, names: Sequence[str], raw: Tensor, scaler: Scaler) -> None:
+    """Refuses columns that float32, in which a model computes, cannot hold in their own units or in standard ones."""
+    parts = (raw, scaler.mean[None], scaler.deviation[None], scaler.apply(raw))
+    held = torch.cat(parts).float().isfinite().all(0)
+    if not held.all():
+        name = names[int((~held).nonzero()[0])]
+        raise DataError(
+            f"{file}: column '{name}' has numbers, or a mean or deviation of its training part, that float32 cannot "
+            "hold.\nGive it in another unit: divide all of it by the same number."
+        )
 
 
 def forecasts(model: Model, part: Windows, target: int, relative: bool) -> tuple[Tensor, Tensor]:

@@ -231,6 +231,15 @@ def test_a_value_that_is_missing_names_its_line(make, path):
         make()
 
 
+@pytest.mark.parametrize("unit", ["e301", "e38", "e39"])
+def test_numbers_that_float32_cannot_hold_are_refused(make, path, unit):
+    path.write_text("row,level\n" + "\n".join(f"{row},{row % 7}.5{unit}" for row in range(ROWS)))
+    with pytest.raises(
+        DataError, match=r"wave\.csv: column 'level' has numbers.* that float32 cannot hold\.\nGive it in"
+    ):
+        make()
+
+
 @pytest.mark.parametrize(
     ("name", "source", "past", "season", "counts"),
     [
