@@ -42,8 +42,13 @@ class Table:
 
     @property
     def numeric(self) -> tuple[str, ...]:
-        """The names of the columns of numbers."""
-        return tuple(name for name, column in self.columns.items() if column.dtype != object)
+        """The names of the columns of numbers, those that are empty left out."""
+        return tuple(name for name, column in self.columns.items() if column.dtype != object and name not in self.empty)
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """The names of the columns in which every value is missing; a comma at the end of each line makes one."""
+        return tuple(name for name, column in self.columns.items() if column.dtype != object and np.isnan(column).all())
 
     def column(self, name: str) -> NDArray[Any]:
         """A column, (N,), of float64 or of text.
@@ -69,7 +74,7 @@ class Table:
             raise DataError(
                 f"{self.name}: {len(gaps)} of the {len(column)} values of column '{name}' are missing or infinite, "
                 f"the first of them on line {self.lines[gaps[0]]}.\n"
-                "Fill them in, or take those rows out, before the file is read."
+                "Fill them in or take those rows out, or leave the column out: -o columns=[...]."
             )
         return column
 

@@ -57,6 +57,7 @@ class Series:
         scaler: from the training part.
         rows: of the three parts.
         parts: the windows of each.
+        left_out: the names of columns that would be shown, had they any number.
     """
 
     names: tuple[str, ...]
@@ -66,6 +67,7 @@ class Series:
     scaler: Scaler
     rows: tuple[range, ...]
     parts: tuple[Windows, ...]
+    left_out: tuple[str, ...]
 
 
 def prepare(options: SeriesOptions) -> Series:
@@ -76,7 +78,9 @@ def prepare(options: SeriesOptions) -> Series:
         OptionError: the target is not among the columns, or shares make no parts.
     """
     table = KNOWN[options.data].read() if options.data in KNOWN else read_csv(Path(options.data))
-    names = table.numeric if options.columns is None else options.columns
+    if options.target is not None:
+        table.numbers(options.target)
+    names, left_out = (table.numeric, table.empty) if options.columns is None else (options.columns, ())
     if not names:
         raise DataError(f"{table.name} has no column of numbers.\nNumbers are written as in 1234.5, with a point.")
     target = names[-1] if options.target is None else options.target
@@ -88,7 +92,7 @@ def prepare(options: SeriesOptions) -> Series:
     _check_range(table.name, names, raw, scaler)
     values, place = scaler.apply(raw).float(), names.index(target)
     found = tuple(windows(values, options.past, options.ahead, place, rows=part) for part in rows)
-    return Series(names, place, raw, values, scaler, rows, found)
+    return Series(names, place, raw, values, scaler, rows, found, left_out)
 
 
 def _check_range(file: str, names: Sequence[str], raw: Tensor, scaler: Scaler) -> None:
@@ -234,8 +238,11 @@ def _facts(series: Series, options: SeriesOptions) -> tuple[str, ...]:
     rows, counts = ([f"{len(one):,}" for one in many] for many in (series.rows, [part.x for part in series.parts]))
     shares = options.quantiles
     ends = [] if shares is None else [f"Coverage: of the interval from quantile {shares[0]:g} to {shares[-1]:g}."]
+    names = ", ".join(name or "one without a name" for name in series.left_out)
+    left_out = [f"Columns left out, since they have no number: {names}."] if names else []
     return (
         f"{options.ahead} steps of {series.names[series.target]} from {options.past} of {', '.join(series.names)}.",
+        *left_out,
         f"Training, validation and test: {', '.join(rows)} rows, {', '.join(counts)} windows.",
         "MSE and MAE in units of the training part's standard deviation.",
         *ends,

@@ -80,7 +80,9 @@ class SeriesOptions(Options):
 
     @model_validator(mode="after")
     def _fit_together(self) -> SeriesOptions:
-        quantiles = self.quantiles
+        columns, quantiles = self.columns, self.quantiles
+        if columns is not None and (not columns or len(set(columns)) < len(columns)):
+            raise ValueError(f"The columns are {list(columns)}.\nName one or more, each only once.")
         if quantiles is not None and (0.5 not in quantiles or list(quantiles) != sorted(set(quantiles))):
             raise ValueError(f"The quantiles are {list(quantiles)}.\nGive them in ascending order, 0.5 among them.")
         if isinstance(self.shares, str) and self.shares != CUSTOMARY:

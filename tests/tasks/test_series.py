@@ -203,7 +203,11 @@ def test_a_run_knows_the_content_of_its_file(path):
     ("options", "words"),
     [
         ({"data": "no.csv"}, r"no\.csv can't be read \(No such file.*\)\.\nGive the path of a CSV file, or etth1"),
-        ({"target": "levl"}, r"The target 'levl' is not among the columns row, other, level\.\nTake it in"),
+        ({"target": "levl"}, r"no column 'levl'\.\nDid you mean 'level'"),
+        ({"target": "day"}, r"line 2: 'day 0' in column 'day' is no number"),
+        ({"columns": ["row"], "target": "level"}, r"The target 'level' is not among the columns row\.\nTake it in"),
+        ({"columns": []}, r"The columns are \[\]\.\nName one or more"),
+        ({"columns": ["row", "row"]}, r"The columns are \['row', 'row'\]\.\nName one or more, each only once"),
         ({"columns": ["levl"], "target": "levl"}, r"no column 'levl'\.\nDid you mean 'level'"),
         ({"columns": ["day", "level"]}, r"line 2: 'day 0' in column 'day' is no number"),
         ({"past": 300}, r"too short for one window(.|\n)*past="),
@@ -227,8 +231,20 @@ def test_what_cannot_be_is_one_clear_error(make, options, words):
 
 def test_a_value_that_is_missing_names_its_line(make, path):
     path.write_text(path.read_text().replace("\n7,day 7,2,", "\n7,day 7,,"))
-    with pytest.raises(DataError, match=r"column 'other' are missing or infinite, the first of them on line 9"):
+    with pytest.raises(
+        DataError, match=r"column 'other' are missing or infinite, the first of them on line 9.*\n.*-o columns="
+    ):
         make()
+
+
+def test_columns_without_a_number_are_left_out_and_it_is_said(make, path):
+    names, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{names},gone,", *(f"{line},NaN," for line in lines)]))
+    problem = make()
+    assert problem.keeps["columns"] == ["row", "other", "level"]
+    assert "Columns left out, since they have no number: gone, one without a name." in problem.facts
+    with pytest.raises(DataError, match="300 of the 300 values of column 'gone' are missing"):
+        make(target="gone")
 
 
 @pytest.mark.parametrize("unit", ["e301", "e38", "e39"])
