@@ -14,6 +14,7 @@ from typing import BinaryIO, TextIO, cast
 
 from gatelab.errors import DataError, nearest
 
+DELIMITERS = (",", ";", "\t")
 BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile)
 """What reading a damaged compressed file raises."""
 
@@ -48,14 +49,18 @@ def broken(path: Path, error: Exception) -> DataError:
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The chosen columns of a CSV file with a header, and the line where each row ends.
 
+    Separators and names are read as in `delimiter_of` and without white space around them.
+
     Raises:
-        DataError: a column is missing, a row has another number of fields than the header, the quoting is broken,
-            a line has a NUL byte; and what `opened` raises.
+        DataError: a column is missing or there twice, a row has another number of fields than the header, the quoting
+            is broken, a line has a NUL byte; and what `opened` raises.
     """
     with opened(path) as text:
-        reader = csv.reader(_without_nul(path, text), strict=True)
+        reader = csv.reader(_without_nul(path, text), delimiter=delimiter_of(text), strict=True)
         try:
-            header = next(reader, [])
+            header = [name.strip() for name in next(filter(None, reader), [])]
+            # Commas at the end of each line make columns without a name, which nobody chooses.
+            refuse_twice(path, list(filter(None, header)))
             chosen = [_position(path, header, column) for column in columns]
             for row in reader:
                 if row:
@@ -64,6 +69,35 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, .
         except csv.Error as error:
             where = f"{path}, line {reader.line_num}"
             raise DataError(f"{where}: {error}.\nA quote inside of a quoted field is written twice.") from error
+
+
+def delimiter_of(text: TextIO) -> str:
+    """The separator that gives the first row of a CSV file the most cells: a comma, a semicolon or a tab.
+
+    The text is at its beginning afterwards.
+    """
+
+    def cells(delimiter: str) -> int:
+        text.seek(0)
+        try:
+            return len(next(filter(None, csv.reader(text, delimiter=delimiter, strict=True)), ()))
+        except csv.Error:
+            return 0
+
+    found = max(DELIMITERS, key=cells)
+    text.seek(0)
+    return found
+
+
+def refuse_twice(file: str | Path, names: Sequence[str]) -> None:
+    """Refuses columns of a file that have the same name.
+
+    Raises:
+        DataError: there are some.
+    """
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    if twice:
+        raise DataError(f"{file} has more than one column '{twice[0]}'.\nGive each column a name of its own.")
 
 
 def _bytes(path: Path, member: str) -> BinaryIO:
@@ -109,4 +143,4 @@ def _position(path: Path, header: list[str], column: str) -> int:
 def _check_width(path: Path, line: int, row: list[str], header: list[str]) -> None:
     if len(row) != len(header):
         counts = f"{len(row)} fields, and the header has {len(header)}"
-        raise DataError(f"{path}, line {line}: {counts}.\nQuote fields that have commas in them.")
+        raise DataError(f"{path}, line {line}: {counts}.\nQuote fields that have the separator in them.")

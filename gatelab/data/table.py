@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatelab.data.fetch import find
-from gatelab.data.reading import opened
+from gatelab.data.reading import delimiter_of, opened, refuse_twice
 from gatelab.errors import DataError, nearest
 
-DELIMITERS = (",", ";", "\t")
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 """What a cell without a value holds, in any case of letters."""
 SHOWN = 40
@@ -116,7 +115,8 @@ def read_csv(path: Path) -> Table:
     if len(rows) < 2:
         found = "holds only a line of names" if rows else "is empty"
         raise DataError(f"{path.name} {found}.\nA table is a line of names and at least one row under it.")
-    names = _names(path.name, rows[0][1])
+    names = [cell.strip() for cell in rows[0][1]]
+    refuse_twice(path.name, names)
     for line, cells in rows[1:]:
         if len(cells) != len(names):
             raise DataError(
@@ -142,7 +142,8 @@ def _text(path: Path) -> str:
 
 def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the line where it begins."""
-    reader, line = _reader(text, _delimiter(text)), 1
+    stream = io.StringIO(text, newline="")
+    reader, line = csv.reader(stream, delimiter=delimiter_of(stream), strict=True), 1
     try:
         for cells in reader:
             if cells:
@@ -153,30 +154,6 @@ def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
             f"{name}, line {line}: the row that begins here cannot be read ({error}).\n"
             "A quote that opens a cell must close at its end, and one within it is written twice."
         ) from error
-
-
-def _reader(text: str, delimiter: str) -> Any:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-
-
-def _delimiter(text: str) -> str:
-    """The separator that gives the first row the most cells."""
-
-    def cells(delimiter: str) -> int:
-        try:
-            return len(next(filter(None, _reader(text, delimiter)), ()))
-        except csv.Error:
-            return 0
-
-    return max(DELIMITERS, key=cells)
-
-
-def _names(file: str, cells: Sequence[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    twice = [name for position, name in enumerate(names) if name in names[:position]]
-    if twice:
-        raise DataError(f"{file} has more than one column '{twice[0]}'.\nGive each column a name of its own.")
-    return names
 
 
 def _column(cells: Sequence[str]) -> NDArray[Any]:

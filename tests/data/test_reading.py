@@ -73,9 +73,20 @@ def test_rows_are_the_chosen_columns_with_their_lines(tmp_path):
     assert list(rows(path, ("c", "b"))) == [(3, ("3", "x\ny")), (5, ("6", 'say "hi"'))]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\r\n"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_separators_and_white_space_in_names(tmp_path, separator, start, pack):
+    lines = [(" a ", '"b, or; c"', "", ""), ("1", "2", "", "")]
+    content = pack((start + "\n".join(map(separator.join, lines))).encode())
+    path = written(tmp_path / ("a.csv" if pack is bytes else "a.csv.gz"), content)
+    assert [row for _, row in rows(path, ("b, or; c", "a"))] == [("2", "1")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b"txt,label, txt\na,b,c\n", r"more than one column 'txt'\.\nGive each column a name of its own"),
         (b"", r"is empty\.\nIt needs a header"),
         (b"text,label\na,b\n", r"no column 'txt', but text, label\.\nDid you mean 'text'\?"),
         (b"txt,label\na,b\n1\n", r"line 3: 1 fields, and the header has 2"),
