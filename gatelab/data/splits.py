@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ def split(
     seed: int,
     labels: Tensor | None = None,
     groups: Tensor | None = None,
+    names: Sequence[str] = (),
+    source: str = "The data",
 ) -> dict[str, Tensor]:
     """The rows of each part: every row in one of them, in ascending order, so shuffle before training.
 
@@ -26,6 +29,8 @@ def split(
         labels: the class of each row, (N,) of long; each part then has the classes in their proportion.
         groups: a number for each row, (N,) of long; rows with the same one, such as duplicates, stay together. Shares
             are then of groups, and a group has the class of its first row.
+        names: of the classes, for errors; without them their numbers stand there.
+        source: of the rows, such as their file, for errors.
 
     Returns:
         Row numbers by the part's name, (n,) of long.
@@ -36,32 +41,50 @@ def split(
     """
     if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
         raise OptionError(f"The shares {dict(shares)} are not positive numbers that sum to 1.\nMake them so.")
+    found = f"{source}: {count} rows"
     if groups is None:
-        return dict(_parts(count, shares, seed, labels))
+        return dict(_parts(count, shares, seed, labels, names, found))
     distinct, group = groups.unique(return_inverse=True)
     first = torch.full_like(distinct, count).scatter_reduce(0, group, torch.arange(count), "amin")
-    parts = _parts(len(distinct), shares, seed, None if labels is None else labels[first])
+    if len(distinct) < count:
+        found += f", but only {len(distinct)} different ones"
+    own = None if labels is None else labels[first]
+    parts = _parts(len(distinct), shares, seed, own, names, found)
     return {name: torch.isin(group, chosen).nonzero().squeeze(1) for name, chosen in parts}
 
 
-def _parts(count: int, shares: Mapping[str, float], seed: int, labels: Tensor | None) -> Iterator[tuple[str, Tensor]]:
+def _parts(
+    count: int, shares: Mapping[str, float], seed: int, labels: Tensor | None, names: Sequence[str], found: str
+) -> Iterator[tuple[str, Tensor]]:
     """One part after the other, each taken from the rows that the earlier ones have left."""
+    borders = [0, *(round(done * count) for done in accumulate([*shares.values()][:-1])), count]
+    sizes = {name: end - start for name, (start, end) in zip(shares, pairwise(borders), strict=True)}
+    for name, size in sizes.items():
+        if size < 1:
+            raise DataError(f"{found}; the part '{name}' gets none.\nGive it a larger share, or take more data.")
     left = torch.arange(count)
-    *names, last = shares
-    done = 0.0
-    for name in names:
-        border = round((done := done + shares[name]) * count)
-        size = border - (count - len(left))
-        _check(name, size, count)
+    for name, size in sizes.items():
+        if labels is not None and size < len(left):
+            _check_classes(labels[left], min(size, len(left) - size), names, found)
         taken, left = _taken(left, size, seed, labels)
         yield name, taken
-    _check(last, len(left), count)
-    yield last, left
 
 
-def _check(name: str, size: int, count: int) -> None:
-    if size < 1:
-        raise DataError(f"The part '{name}' of {count} rows has no row.\nGive it a larger share, or take more data.")
+def _check_classes(labels: Tensor, smaller: int, names: Sequence[str], found: str) -> None:
+    """Refuses rows of which two parts, the smaller one of so many rows, can't both have every class."""
+    classes, counts = labels.unique(return_counts=True)
+    rarest = int(counts.argmin())
+    name = names[classes[rarest]] if names else classes[rarest].item()
+    if counts[rarest] < 2:
+        raise DataError(
+            f"{found}; the class '{name}' has only 1 of them, which can't be in two parts.\n"
+            "Leave that class out, or take more data of it."
+        )
+    if smaller < len(classes):
+        raise DataError(
+            f"{found}; a part of {smaller} of them is too small for {len(classes)} classes.\n"
+            "Give it a larger share, leave out small classes, or take more data."
+        )
 
 
 def _taken(left: Tensor, size: int, seed: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -71,10 +94,5 @@ def _taken(left: Tensor, size: int, seed: int, labels: Tensor | None) -> tuple[T
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 - a second to load.
 
     strata = None if labels is None else labels[left].numpy()
-    try:
-        taken, others = train_test_split(left.numpy(), train_size=size, random_state=seed, stratify=strata)
-    except ValueError as error:
-        raise DataError(
-            f"The rows can't be split by class: {error}\nLeave out small classes, or take more data."
-        ) from error
+    taken, others = train_test_split(left.numpy(), train_size=size, random_state=seed, stratify=strata)
     return torch.from_numpy(taken).sort().values, torch.from_numpy(others).sort().values

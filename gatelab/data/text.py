@@ -31,11 +31,13 @@ class Reviews:
         texts: N of them; some may be empty.
         labels: the class of each, (N,) of long.
         names: of the classes.
+        source: where they are from, for errors.
     """
 
     texts: tuple[str, ...]
     labels: Tensor
     names: tuple[str, ...]
+    source: str = "The texts"
 
     @cached_property
     def empty(self) -> int:
@@ -90,7 +92,7 @@ def read_labelled_csv(path: str | Path, text_column: str, label_column: str) -> 
     if len(names) == 1:
         raise DataError(f"{path} has one class only, '{names[0]}'.\nA classifier needs two at least.")
     number = {name: index for index, name in enumerate(names)}
-    return Reviews(tuple(texts), torch.tensor([number[label] for label in labels]), names)
+    return Reviews(tuple(texts), torch.tensor([number[label] for label in labels]), names, str(path))
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)

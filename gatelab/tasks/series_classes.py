@@ -98,7 +98,9 @@ def open_series_classes(options: SeriesClassesOptions) -> Problem:
     train, test = Padded.of(series), Padded.of(others)
     shares = {"train": 1 - options.validation, "validation": options.validation}
     everything = torch.arange(len(train.labels))
-    rows = split(len(train.labels), shares, SPLIT, train.labels) if options.validation else {"train": everything}
+    rows = {"train": everything}
+    if options.validation:
+        rows = split(len(everything), shares, SPLIT, train.labels, names=series.names, source="The training series")
     every_test = torch.arange(len(test.labels))
 
     def course(seeds: Sequence[int], batch_size: int) -> Epochs:

@@ -8,7 +8,7 @@ T time, R replicas, B batch, N sequences.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -84,14 +84,14 @@ class Reading:
 
 def take(reviews: Reviews, rows: Tensor) -> Reviews:
     """Some of the reviews."""
-    return Reviews(tuple(reviews.texts[row] for row in rows.tolist()), reviews.labels[rows], reviews.names)
+    return replace(reviews, texts=tuple(reviews.texts[row] for row in rows.tolist()), labels=reviews.labels[rows])
 
 
 def divide(reviews: Reviews, shares: Mapping[str, float]) -> dict[str, Reviews]:
     """Parts with the classes in their proportion; equal texts come into one part."""
     seen: dict[str, int] = {}
     same = torch.tensor([seen.setdefault(text, len(seen)) for text in reviews.texts])
-    rows = split(len(same), shares, DRAW, reviews.labels, same)
+    rows = split(len(same), shares, DRAW, reviews.labels, same, reviews.names, reviews.source)
     return {name: take(reviews, own) for name, own in rows.items()}
 
 
@@ -101,4 +101,4 @@ def fewer(reviews: Reviews, count: int | None) -> Reviews:
     if count is None or count >= all_of_them:
         return reviews
     shares = {"taken": count / all_of_them, "left": 1 - count / all_of_them}
-    return take(reviews, split(all_of_them, shares, DRAW, reviews.labels)["taken"])
+    return take(reviews, split(all_of_them, shares, DRAW, reviews.labels, None, reviews.names, reviews.source)["taken"])

@@ -61,10 +61,25 @@ def test_shares_that_are_none(shares):
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_too_few_rows(count):
-    with pytest.raises(DataError, match=f"of {count} rows has no row"):
+    with pytest.raises(DataError, match=rf"{count} rows; the part '\w+' gets none"):
         split(count, THREE, seed=0)
 
 
 def test_a_class_with_one_row():
-    with pytest.raises(DataError, match="can't be split by class"):
-        split(10, {"a": 0.5, "b": 0.5}, seed=0, labels=torch.tensor([0] * 9 + [1]))
+    halves, labels = {"a": 0.5, "b": 0.5}, torch.tensor([0] * 9 + [1])
+    with pytest.raises(DataError, match=r"^The data: 10 rows; the class '1' has only 1 of them"):
+        split(10, halves, seed=0, labels=labels)
+    with pytest.raises(DataError, match=r"^a\.csv: 10 rows; the class 'dull' has only 1 of them"):
+        split(10, halves, seed=0, labels=labels, names=("fine", "dull"), source="a.csv")
+    with pytest.raises(DataError, match="the class '1' has only 1 of them"):
+        split(13, {"a": 0.6, "b": 0.2, "c": 0.2}, seed=0, labels=torch.tensor([0] * 10 + [1] * 3))
+
+
+def test_a_part_that_is_smaller_than_the_classes():
+    with pytest.raises(DataError, match="20 rows; a part of 4 of them is too small for 5 classes"):
+        split(20, {"a": 0.8, "b": 0.2}, seed=0, labels=torch.arange(20) % 5)
+
+
+def test_equal_rows_count_once_in_errors():
+    with pytest.raises(DataError, match="60 rows, but only 2 different ones; the class '0' has only 1 of them"):
+        split(60, {"a": 0.5, "b": 0.5}, seed=0, labels=torch.arange(60) % 2, groups=torch.arange(60) % 2)
