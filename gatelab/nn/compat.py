@@ -5,6 +5,7 @@ Each is torch's own class with another `forward`: its parameters, initialisation
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -95,7 +96,8 @@ class _Torch(torch.nn.RNNBase):
             ]
             for depth in range(self.num_layers)
         ]
-        backend, wishes = choose(self.backend), tuple[Wish, ...]()
+        backend = choose(self.backend)
+        wishes: Sequence[Wish] = ()
         if self.watch is not None:
             wishes = self.watch.wishes(read)
             self.watch.make_room()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from os import PathLike
@@ -185,7 +185,8 @@ class Recurrent(nn.Module):
             if found is not None:
                 return found
         read = self._sequences(x, lengths, resets)
-        layers, backend, wishes = self._layers(state, read.x, read.batched), choose(self.backend), tuple[Wish, ...]()
+        layers, backend = self._layers(state, read.x, read.batched), choose(self.backend)
+        wishes: Sequence[Wish] = ()
         if self.watch is not None:
             wishes = self.watch.wishes(read)
             self.watch.make_room()
