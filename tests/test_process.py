@@ -36,7 +36,7 @@ def test_memory_is_asked_for_once():
     of_all = 10 * 10 * 4 * 2**20 // resource.getpagesize()
     asked_for, threads = pages_of("kept")
     assert asked_for < of_all / 10 and threads == 1
-    assert pages_of("as it comes")[0] > of_all / 2
+    assert pages_of("as it comes")[0] > 10 * (asked_for + 1)  # A page may be a large one, of 2 MB.
 
 
 def test_where_it_can_not_be_told_nothing_happens(monkeypatch):

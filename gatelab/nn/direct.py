@@ -26,8 +26,6 @@ from gatelab.nn.watching import NO_GRADIENTS, Sight, Wish, sight_of
 
 MOST = 64
 """Inputs of different shapes that a layer remembers."""
-
-
 OURS = ("auto", "cpu")
 """What `backend=` is where the kernels of the processor may be what runs a layer."""
 
