@@ -15,7 +15,7 @@ WAY = (
     *("probes", "studies", "views", "bench"),
 )
 """The folders in the order of the data. `testing`, `cli` and the door itself may import all of them."""
-ENDS = ("testing", "cli", "__init__")
+ENDS = ("testing", "cli", "__init__", "__main__")
 
 
 def stage(module: str) -> str:

@@ -151,16 +151,25 @@ class SequenceModel(nn.Module):
         Raises:
             ShapeError: as `Recurrent` has it.
         """
+        output, state = self.recurrent(self.read_in(x), state, lengths)
+        return self.read_out(output, state, lengths), state
+
+    def read_in(self, x: Tensor) -> Tensor:
+        """What the recurrent layers read, ([R,] T, B, I), of inputs as in `forward`."""
         if self.embedding is not None:
             x = self._look_up(x)
         if self.training and (self.input_dropout or self.input_noise):
             x = self._disturb(x)
-        output, state = self.recurrent(x, state, lengths)
+        return x
+
+    def read_out(self, output: Tensor, state: Any, lengths: Tensor | None) -> Tensor:
+        """Answers, as in `forward`, of what the recurrent layers gave."""
         if self.reads == "last":
             output = self._last(output, state, lengths)
         if self.training and self.output_dropout:
             output = self._drop(output, self.output_dropout, over_time=self.reads == "every")
-        return self.head(output), state
+        answers: Tensor = self.head(output)
+        return answers
 
     def draw_from(self, generators: Sequence[torch.Generator] | None) -> None:
         """Has all dropout and noise drawn from these, one a replica; None for torch's own generator."""
@@ -198,7 +207,7 @@ class SequenceModel(nn.Module):
             return last_valid(output, lengths)
         final = getattr(state, cell.output)  # Then the layer has picked it already.
         if not self.recurrent.bidirectional:
-            return final[..., -1, :, :]  # type: ignore[no-any-return]
+            return final.select(-3, -1)  # type: ignore[no-any-return]
         return torch.cat([final[..., -2, :, :], final[..., -1, :, :]], dim=-1)
 
     def _tie(self) -> None:

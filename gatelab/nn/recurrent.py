@@ -18,7 +18,7 @@ from gatelab.backends.registry import choose, explain
 from gatelab.errors import OptionError, ShapeError, nearest
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
-from gatelab.nn.direct import find_direct, nothing_looks_on, run_directly
+from gatelab.nn.direct import Ready, find_direct, nothing_looks_on, run_directly
 from gatelab.nn.dropout import Generators
 from gatelab.nn.function import Direction, Noise, join_states, make_run, run_layers, states_in_products
 from gatelab.nn.initialise import check_init, initialise
@@ -239,31 +239,13 @@ class Recurrent(nn.Module):
 
     def _call_directly(self, x: object, lengths: Lengths) -> tuple[Tensor, Any] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""
-        draws = self.training and (self.recurrent_dropout or self._drops)
-        if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
-            return None
-        lead = x.shape[:-3]
-        if x.ndim < 3 or lead != (() if self.replicas is None else (self.replicas,)) or x.shape[-1] != self.input_size:
-            return None
         if self.watch is not None and self.watch.gradients:
             return None
-        if lengths is None:
-            read = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first)
-        else:
-            read = self._sequences(x, lengths, None)
-        alive = None if read.ragged is None else read.ragged.alive
-        layers = find_direct(
-            self,
-            self.cell,
-            read.x,
-            alive,
-            backend=self.backend,
-            names=[place.parameters.values() for place in self._places],
-            directions=lambda: chain.from_iterable(self._layers(None, read.x, batched=True)),
-            wishes=() if self.watch is None else self.watch.wishes(read),
-        )
-        if layers is None:
+        found = self.find_directly(x, lengths)
+        if found is None:
             return None
+        read, layers = found
+        alive = None if read.ragged is None else read.ragged.alive
         if self.watch is None:
             output, final = run_directly(layers, read.x, alive, None)
         else:
@@ -272,6 +254,35 @@ class Recurrent(nn.Module):
             output, final = run_directly(layers, read.x, alive, sights)
             self.watch.take(read, sights)
         return read.arrange(output), make_state(self.cell.states, join_states(final, batched=True))
+
+    def find_directly(self, x: object, lengths: Lengths) -> tuple[Sequences, list[Ready]] | None:
+        """The sequences, and what the shortest way runs on them from zeros; None if the long way has to be taken.
+
+        Args:
+            x: as in `forward`.
+            lengths: likewise.
+        """
+        draws = self.training and (self.recurrent_dropout or self._drops)
+        if self.bidirectional or self.learned_state or self.zoneout or draws or not isinstance(x, Tensor):
+            return None
+        lead = x.shape[:-3]
+        if x.ndim < 3 or lead != (() if self.replicas is None else (self.replicas,)) or x.shape[-1] != self.input_size:
+            return None
+        if lengths is None:
+            read = as_sequences(time_first(x, self.batch_first), batch_first=self.batch_first)
+        else:
+            read = self._sequences(x, lengths, None)
+        layers = find_direct(
+            self,
+            self.cell,
+            read.x,
+            None if read.ragged is None else read.ragged.alive,
+            backend=self.backend,
+            names=[place.parameters.values() for place in self._places],
+            directions=lambda: chain.from_iterable(self._layers(None, read.x, batched=True)),
+            wishes=() if self.watch is None else self.watch.wishes(read),
+        )
+        return None if layers is None else (read, layers)
 
     def _quick_step(self, x: Tensor, state: object) -> tuple[Tensor, list[Tensor]] | None:
         """The output and the states by the shortest way; None if something on the long way counts here."""

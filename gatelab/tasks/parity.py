@@ -13,7 +13,7 @@ steps: what has just passed errs now and then on sequences of length 100.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import torch
@@ -53,18 +53,25 @@ class ParityCourse:
     def go_to(self, length: Tensor) -> None:
         """Takes up these lengths, (R,), and what follows from them alone."""
         self.length, self.longest = length, int(length.max())
-        self.ragged = int(length.min()) < self.longest
-        self.mask = (2**length - 1).unsqueeze(-1)
+        self.is_past = bool(self.past.any())
         self.threshold = 0.2 - length / 100
+        self.ahead: Iterator[tuple[Batch, Batch]] = iter(())
 
     def batch(self) -> Batch:
-        own, self.check = self._sequences(self.streams.draw() & self.mask)
+        pair = next(self.ahead, None)
+        if pair is None:
+            self.ahead = self._batches(self.streams.coming())
+            pair = next(self.ahead)
+        self.streams.pass_by()
+        own, self.check = pair
         return own
 
     def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
         with torch.no_grad():
             loss = mean_binary_cross_entropy(model(self.check.x, self.check.lengths), self.check.target)
         passed = loss < self.threshold
+        if not self.is_past and not passed.any():
+            return passed
         self.past = self.past + ((self.past > 0) | (passed & (self.length == LONGEST)))
         if passed.any():
             self.go_to((self.length + passed).clamp(max=LONGEST))
@@ -87,16 +94,22 @@ class ParityCourse:
         self.past = state["past"]
         self.go_to(state["length"])
 
-    def _sequences(self, numbers: Tensor) -> tuple[Batch, Batch]:
-        """The sequences of numbers, (R, B + CHECKED), that are cut to the lengths of their replicas."""
-        bits = BITS[: self.longest].index_select(1, numbers.flatten()).view(self.longest, *numbers.shape, 1)
-        lengths = self.length.unsqueeze(-1).expand_as(numbers) if self.ragged else None
-        x, odd = bits.transpose(0, 1), ODD[numbers]
+    def _batches(self, numbers: Tensor) -> Iterator[tuple[Batch, Batch]]:
+        """The sequences of numbers, (draws, R, B + CHECKED), cut to the lengths of their replicas.
 
-        def part(chosen: slice) -> Batch:
-            return Batch(x[:, :, chosen], odd[:, chosen], None if lengths is None else lengths[:, chosen])
+        Of each draw the batch to learn from, and what is checked after it. To make those of many draws at once takes a
+        tenth of the time.
+        """
+        numbers = numbers & (2**self.length - 1).unsqueeze(-1)
+        x = BITS[: self.longest, numbers].unsqueeze(-1).permute(1, 2, 0, 3, 4)
+        lengths = self.length.unsqueeze(-1).expand(numbers.shape[1:]) if self.length.min() < self.longest else None
 
-        return part(slice(self.batch_size)), part(slice(self.batch_size, None))
+        def part(chosen: slice) -> Iterator[Batch]:
+            own = None if lengths is None else lengths[:, chosen]
+            each = zip(x[:, :, :, chosen].unbind(), ODD[numbers[:, :, chosen]].unbind(), strict=True)
+            return (Batch(bits, odd, own) for bits, odd in each)
+
+        return zip(part(slice(self.batch_size)), part(slice(self.batch_size, None)), strict=True)
 
 
 @cache

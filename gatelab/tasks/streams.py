@@ -58,12 +58,21 @@ class Streams:
 
     def draw(self) -> Tensor:
         """The next numbers of every replica, (R, count)."""
+        first = self.coming()[0]
+        self.pass_by()
+        return first
+
+    def pass_by(self) -> None:
+        """Has the first of those that are coming count as drawn."""
+        self.ahead = self.ahead[1:]
+
+    def coming(self) -> Tensor:
+        """Those of the next draws, (draws, R, count), as many as are known already, and one at least."""
         if not len(self.ahead):
             shape = (AHEAD, self.count)
             drawn = [torch.randint(self.high, shape, generator=one) for one in self.generators]
             self.ahead = torch.stack(drawn, dim=1)
-        first, self.ahead = self.ahead[0], self.ahead[1:]
-        return first
+        return self.ahead
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these replicas only."""

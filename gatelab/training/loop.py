@@ -23,15 +23,17 @@ from gatelab.files import Checkpoint
 from gatelab.nn.models import SequenceModel
 from gatelab.nn.state import make_state
 from gatelab.tasks import open_problem
+from gatelab.tasks.base import Batch
 from gatelab.tasks.streams import generators_at, generators_for, states_of
 from gatelab.training.chosen import Chosen
 from gatelab.training.flat import Flat
 from gatelab.training.history import History
-from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer
+from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer, take_step
 from gatelab.training.record import End, SeedResult
 from gatelab.training.replicas import clip_norms, finite, initial_weights, load_replicas, select, weights_of
 from gatelab.training.schedules import rate_at
 from gatelab.training.settings import Settings
+from gatelab.training.steady import SteadyModel
 
 
 @dataclass(frozen=True)
@@ -105,19 +107,17 @@ class Training:
     def step(self) -> None:
         """One step of every replica that still learns."""
         batch = self.course.batch()
-        answers, state = self.model.run(batch.x, batch.lengths, self.carried if batch.goes_on else None)
-        losses = self.problem.loss(answers, batch.target)
-        self.flat.gradient.zero_()
-        losses.sum().backward()
         if self.problem.stateful:
-            self.carried = type(state)(*map(Tensor.detach, state))
+            answers, losses = self._learn_along(batch)
+        else:
+            answers, losses = self.steady.learn(batch, self.problem.loss)
         self._clip()
         self._set_rate()
-        self.optimizer.step()
+        take_step(self.optimizer, self.flat)
         self.taken += 1
         with self._at_rest():
-            reached = self.course.finished(self.taken, batch, self.model).tolist()
-        self.seen = Seen(losses.tolist(), answers.detach(), batch.target)
+            reached = self.course.finished(self.taken, batch, self.steady).tolist()
+        self.seen = Seen(losses.tolist(), answers, batch.target)
         last = self.taken >= self.steps
         tired = self._look(last)
         sound = list(map(math.isfinite, self.seen.losses))
@@ -214,6 +214,7 @@ class Training:
         self.model = self._load(weights)
         self.model.draw_from(self.generators if settings.is_noisy else None)
         self.flat = Flat(self.model)
+        self.steady = SteadyModel(self.model, self.flat)
         self.optimizer = make_optimizer(
             settings.optimizer,
             [self.flat.whole],
@@ -227,6 +228,15 @@ class Training:
         model = load_replicas(self.settings, weights)
         model.recurrent.backend = self.backend
         return model
+
+    def _learn_along(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As `SteadyModel.learn`, from the states that the batch before has come to, if this one goes on there."""
+        answers, state = self.model.run(batch.x, batch.lengths, self.carried if batch.goes_on else None)
+        losses = self.problem.loss(answers, batch.target)
+        self.flat.gradient.zero_()
+        losses.sum().backward()
+        self.carried = type(state)(*map(Tensor.detach, state))
+        return answers.detach(), losses.detach()
 
     def _clip(self) -> None:
         if self.settings.clip_value is not None:

@@ -64,10 +64,7 @@ class Call:
         places = self.table.sequences.get(name)
         if tensor is None or places is None:
             return
-        strides = tensor.stride()
-        if strides[-1] != 1 and tensor.shape[-1] != 1:
-            tensor = tensor.contiguous()
-            strides = tensor.stride()
+        tensor, strides = lying_well(tensor)
         self.held.append(tensor)
         place, batch, time = places
         self.values[place] = tensor.data_ptr()
@@ -102,11 +99,15 @@ class Call:
             found = list(map(torch.empty_like, given))
         else:
             found = [value.new_empty(value.shape) for value in given]
+        self.gradients_into(found)
+        return found
+
+    def gradients_into(self, found: Sequence[Tensor]) -> None:
+        """Has the gradients of the parameters written there; each is contiguous."""
         if self.way.collects:
             self.addresses(self.table.gradients, found)
         for value in compress(found, self.way.uncollected):
             value.zero_()
-        return found
 
     def addresses(self, place: int, values: Sequence[Tensor]) -> None:
         """Those of parameters, or of their gradients, each contiguous."""
@@ -118,14 +119,26 @@ class Call:
 
     def run(self) -> None:
         program, size = self.way.launch()
-        values = self.values
-        if self.apart:
-            replicas = np.arange(self.shape.replicas)[:, None]
-            each = np.frombuffer(values, np.int64) + replicas * np.frombuffer(self.apart, np.int64)
-            values = array("q", each.tobytes())
         start, held = room(size)
-        program.run(values, start)
+        program.run(self.spread(), start)
         del held
+
+    def spread(self) -> array[int]:
+        """The values of all replicas, one behind the other."""
+        if not self.apart:
+            return self.values
+        replicas = np.arange(self.shape.replicas)[:, None]
+        each = np.frombuffer(self.values, np.int64) + replicas * np.frombuffer(self.apart, np.int64)
+        return array("q", each.tobytes())
+
+
+def lying_well(tensor: Tensor) -> tuple[Tensor, Sequence[int]]:
+    """A tensor whose last axis lies as kernels want it, and its strides."""
+    strides = tensor.stride()
+    if strides[-1] != 1 and tensor.shape[-1] != 1:
+        tensor = tensor.contiguous()
+        strides = tensor.stride()
+    return tensor, strides
 
 
 def _all_contiguous(tensors: Sequence[Tensor]) -> bool:

@@ -6,6 +6,7 @@ All tensors of a run come in one tuple, in the order of `tensors_of`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,24 @@ from gatelab.backends.cpu.plan import place_in_record
 from gatelab.backends.cpu.shapes import Shape
 
 
+class Forwards(NamedTuple):
+    """A call forwards and what it fills: see `forward`; `seen` is not yet what a sequence's end leaves of it."""
+
+    call: Call
+    output: Tensor
+    final: tuple[Tensor, ...]
+    seen: tuple[Tensor, ...]
+    record: Tensor | None
+
+
+class Backwards(NamedTuple):
+    """A call backwards and what it fills: see `backward`; `seen` are the gradients of what is tapped, likewise."""
+
+    call: Call
+    found: list[Tensor | None]
+    seen: list[Tensor]
+
+
 def forward(
     shape: Shape, tensors: Tensors, saves: bool
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], Tensor | None]:
@@ -24,6 +43,13 @@ def forward(
 
     Of what is watched the record may have some; `looking.seen_of` puts all of it together.
     """
+    call, output, final, seen, record = prepare_forward(shape, tensors, saves)
+    call.run()
+    return output, final, tuple([within(shape, alive_of(shape, tensors), values) for values in seen]), record
+
+
+def prepare_forward(shape: Shape, tensors: Tensors, saves: bool) -> Forwards:
+    """What `forward` runs."""
     like = tensors[0]
     assert like is not None
     call = Call(shape.forward_saving if saves else shape.forward, shape, tensors)
@@ -40,8 +66,7 @@ def forward(
     if saves:
         record = borrow(shape.record, like)
         call.whole("record", record)
-    call.run()
-    return output, final, tuple([within(shape, alive_of(shape, tensors), values) for values in seen]), record
+    return Forwards(call, output, final, seen, record)
 
 
 def backward(
@@ -54,6 +79,25 @@ def backward(
     Args:
         arriving: the gradients of the output and of the final states, None where nothing arrives.
         wanted: of which tensors there should be one; parameters always get theirs.
+    """
+    call, found, seen = prepare_backward(shape, tensors, record, arriving, wanted)
+    call.run()
+    found[len(found) - len(seen) :] = [within(shape, alive_of(shape, tensors), values) for values in seen]
+    return found
+
+
+def prepare_backward(
+    shape: Shape,
+    tensors: Tensors,
+    record: Tensor,
+    arriving: Tensors,
+    wanted: Sequence[bool],
+    gradients: Sequence[Tensor] | None = None,
+) -> Backwards:
+    """What `backward` runs.
+
+    Args:
+        gradients: where those of the parameters go; None for new tensors.
     """
     like = tensors[0]
     assert like is not None
@@ -75,7 +119,11 @@ def backward(
             pairs = zip(shape.states, wanted[part], strict=True)
             found[part] = [like.new_empty(size) if is_wanted else None for size, is_wanted in pairs]
             call.whole_states(name, found[part])
-    found[parameters] = call.gradients(tensors[parameters])
+    if gradients is None:
+        found[parameters] = call.gradients(tensors[parameters])
+    else:
+        call.gradients_into(gradients)
+        found[parameters] = gradients
     seen = [
         borrow(shape.seen(name), like)
         if name in way.kernel.plan.seen
@@ -84,6 +132,4 @@ def backward(
     ]
     for name, values in zip(shape.form.taps, seen, strict=True):
         call.whole(f"d.seen.{name}", values)
-    call.run()
-    found[len(found) - len(seen) :] = [within(shape, alive_of(shape, tensors), values) for values in seen]
-    return found
+    return Backwards(call, found, seen)

@@ -68,12 +68,21 @@ class Program:
 
     def run(self, values: array[int], memory: int) -> None:
         """Does it, with the address of the memory that is lent to the call."""
+        self.start(self.place(values, memory))
+
+    def place(self, values: array[int], memory: int) -> array[int]:
+        """The words of a call; their addresses hold for as long as these very words and the memory are there."""
         words = values + self.words
         at, _ = words.buffer_info()
         for place, offset in self.own:
             words[place] = at + offset
         for place, offset in self.lent:
             words[place] = memory + offset
+        return words
+
+    def start(self, words: array[int]) -> None:
+        """Does what words say that `place` gave."""
+        at, _ = words.buffer_info()
         for begin, end, table, shares in self.phases:
             if shares == 1:
                 run_jobs(at + begin, at + end)

@@ -1,0 +1,131 @@
+"""Runs that come again and again on tensors that stay where they are, as the weights do in a training loop.
+
+Addresses, memory and the jobs of threads are found once; a call puts in where its own input lies. At (R, B, T, I, H) =
+(10, 64, 8, 1, 3) the kernels of a training step take 0.06 ms, and what is saved here is 0.3 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from gatelab.backends.cpu import kernels
+from gatelab.backends.cpu.call import Call, Tensors, lying_well
+from gatelab.backends.cpu.memory import own_room
+from gatelab.backends.cpu.shapes import Shape
+
+
+class Standing:
+    """A run, forwards and perhaps backwards. What it gives is in the same memory each time, so the next call takes it.
+
+    The parameters are those tensors that it was made with, and it has as many threads as torch had then.
+
+    Attributes:
+        output: as in `Result`.
+        final: the states after the last step, likewise.
+        record: what the way back reads.
+        d_x: the gradient of the input, or None if it is not wanted.
+    """
+
+    def __init__(
+        self, shape: Shape, tensors: Tensors, gradients: Sequence[Tensor] | None, to_input: bool = False
+    ) -> None:
+        """
+        Args:
+            tensors: all of a run, in the order of `tensors_of`; nothing but the first, `x`, and what tells the ends of
+                sequences, may be others later, of the same shape.
+            gradients: where those of the parameters go, each contiguous; None for a run that only goes forwards.
+            to_input: whether there is a gradient of the input.
+        """
+        self.states = [f"d.final.{state}" for state in shape.task.cell.states]
+        ready = kernels.prepare_forward(shape, tensors, saves=gradients is not None)
+        self.output, self.final, self.record = ready.output, ready.final, ready.record
+        self.forwards = _Standing(ready.call)
+        self.d_x: Tensor | None = None
+        self.backwards: _Standing | None = None
+        if ready.record is None:
+            return
+        arriving, wanted = (None,) * (1 + len(self.final)), (to_input, *(False,) * (len(tensors) - 1))
+        call, found, _ = kernels.prepare_backward(shape, tensors, ready.record, arriving, wanted, gradients)
+        self.d_x, self.backwards = found[0], _Standing(call)
+
+    def forward(self, x: Tensor, alive: Tensor | None) -> None:
+        """Fills `output` and `final`.
+
+        Args:
+            x: (T, [R,] B, I).
+            alive: which steps belong to the sequences, (T, [R,] B, 1), 0 and 1 in the dtype of `x`; None if all do.
+        """
+        self.forwards.move("x", x)
+        self.forwards.move("alive", alive)
+        if self.backwards is not None:
+            self.backwards.move("x", x)
+            self.backwards.move("alive", alive)
+        self.forwards.run()
+
+    def backward(self, output: Tensor | None, final: Sequence[Tensor | None]) -> None:
+        """Fills the gradients of the parameters, and `d_x`.
+
+        Args:
+            output: what arrives at the output, of its shape; None for zeros.
+            final: what arrives at each of the final states, likewise.
+        """
+        assert self.backwards is not None
+        self.backwards.move("d.output", output)
+        for name, value in zip(self.states, final, strict=True):
+            self.backwards.move(name, value)
+        self.backwards.run()
+
+
+class _Standing:
+    """A call that is ready to be run, again and again."""
+
+    def __init__(self, call: Call) -> None:
+        self.program, size = call.way.launch()
+        memory, self.room = own_room(size)
+        self.words = self.program.place(call.spread(), memory)
+        replicas, count = call.shape.replicas, len(call.values)
+        self.values = np.frombuffer(self.words, np.int64)[: replicas * count].reshape(replicas, count)
+        self.replicas, self.sequences = np.arange(replicas), call.table.sequences
+        self.held = call.held
+        self.moved: dict[str, _Moved] = {}
+
+    def move(self, name: str, tensor: Tensor | None) -> None:
+        """Puts in where a tensor ([T,] [R,] B, W) lies; None for zeros."""
+        before = self.moved.get(name)
+        if before is not None and before.tensor is tensor:
+            return
+        places = self.sequences.get(name)
+        if places is None:
+            return
+        if tensor is None:
+            self.moved[name] = _Moved(None, (), 0)
+            self.values[:, places] = 0
+            return
+        tensor, strides = lying_well(tensor)
+        if before is None or before.strides != strides:
+            apart = strides[-3] * tensor.element_size() * self.replicas if len(self.replicas) > 1 else 0
+            before = _Moved(tensor, strides, apart)
+            _, batch, time = places
+            self.values[:, batch] = strides[-2]
+            self.values[:, time] = strides[0]
+        self.moved[name] = before._replace(tensor=tensor)
+        self.values[:, places[0]] = tensor.data_ptr() + before.apart
+
+    def run(self) -> None:
+        self.program.start(self.words)
+
+
+class _Moved(NamedTuple):
+    """A tensor that was put in, which must not be freed before the call has run.
+
+    Attributes:
+        apart: for each replica, the bytes from the first one's values to its own.
+    """
+
+    tensor: Tensor | None
+    strides: Sequence[int]
+    apart: Any

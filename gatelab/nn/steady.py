@@ -1,0 +1,180 @@
+"""Layers in a training loop that is all ours: kernels on memory that stays, and their way back without autograd.
+
+A `Recurrent` asks at each call what it is given, and has a node for each of its parameters in the graph of autograd. At
+a few short sequences that is most of the time. Here a call like the one before it only says where its input lies, and
+gradients are written where the optimizer reads them. Results have the same bits either way.
+
+T time, R replicas, B batch, I input, W the width of the output or of a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatelab.backends.cpu.standing import Standing
+from gatelab.nn.direct import Ready, nothing_looks_on
+from gatelab.nn.recurrent import Recurrent
+from gatelab.nn.sequences import Lengths, Sequences, as_it_came, time_first
+from gatelab.nn.state import make_state
+
+MOST_NUMBERS = 2**22
+"""Of the record of a layer whose memory stays. Larger ones take so long that finding memory does not count."""
+MOST = 4
+"""Inputs of different shapes for which memory stays."""
+
+
+class Steady:
+    """Layers, called as they are, with gradients that are taken back through them by `backward`.
+
+    What a call gives lies where the next one of the same shape writes. Nothing but the calls may hold it.
+
+    Args:
+        layer: its parameters must stay where they are.
+        gradients: where those of its parameters go, by name, each contiguous; they are written over.
+    """
+
+    def __init__(self, layer: Recurrent, gradients: Mapping[str, Tensor]) -> None:
+        self.layer, self.gradients = layer, gradients
+        self._known: dict[tuple[object, ...], Stack | None] = {}
+        self._last: dict[bool, tuple[object, ...]] = {}
+        self._begun: tuple[Stack, Tensor] | None = None
+
+    def __call__(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """As `Recurrent.forward`, but for what `find` takes for granted.
+
+        The states are those of the last layer only, if nothing is to go on from them.
+        """
+        self._begun, learns = None, torch.is_grad_enabled()
+        stack = self.find(x, lengths, learns) if state is None else None
+        if stack is None:
+            output, state = self.layer(x, state, lengths)
+            return output, state
+        stack.forward(x.detach(), lengths)
+        if learns:
+            self._begun = stack, x
+        return stack.leaves(learns)
+
+    def backward(self) -> None:
+        """Takes the gradients of what the last call gave further back, to the parameters and to the input.
+
+        Where that call went through autograd, so have its gradients.
+        """
+        if self._begun is None:
+            return
+        (stack, x), self._begun = self._begun, None
+        d_x = stack.backward(*stack.arrived())
+        if d_x is not None:
+            x.backward(d_x)
+
+    def find(self, x: Tensor, lengths: Tensor | None, learns: bool) -> Stack | None:
+        """What runs such a call on memory that stays; None if the layer itself has to.
+
+        Memory stays for a shape that comes twice in a row. Lengths are taken to be right, inputs beyond them to be
+        finite, and lengths that come again as the same tensor to be the same numbers.
+
+        Args:
+            x: as in `Recurrent.forward`.
+            lengths: likewise.
+            learns: whether there will be a `backward`.
+        """
+        layer = self.layer
+        if layer.watch is not None or not nothing_looks_on():
+            return None
+        ends = None if lengths is None else lengths.shape
+        key = (x.shape, x.dtype, x.requires_grad, ends, learns, layer.training, torch.get_num_threads())
+        if key in self._known:
+            return self._known[key]
+        if self._last.get(learns) != key:
+            self._last[learns] = key
+            return None
+        if len(self._known) >= MOST:
+            self._known.clear()
+        self._known[key] = stack = self._make(x, lengths, learns)
+        return stack
+
+    def _make(self, x: Tensor, lengths: Lengths, learns: bool) -> Stack | None:
+        layer = self.layer
+        found = layer.find_directly(x, lengths)
+        if found is None or any(prod(known.shape.record) > MOST_NUMBERS for known, _ in found[1]):
+            return None
+        names = {id(parameter): name for name, parameter in layer.named_parameters()}
+        gradients = [[self.gradients[names[id(own)]] for own in ready.parameters] for ready in found[1]]
+        return Stack(layer, *found, gradients=gradients if learns else None, to_input=x.requires_grad)
+
+
+class Stack:
+    """Layers for inputs of one shape.
+
+    Attributes:
+        output: of the last one, as `Recurrent.forward` gives it.
+        final: its states after the last step, each ([R,] B, W).
+    """
+
+    def __init__(
+        self,
+        layer: Recurrent,
+        sequences: Sequences,
+        layers: Sequence[Ready],
+        gradients: Sequence[Sequence[Tensor]] | None,
+        to_input: bool,
+    ) -> None:
+        self.batch_first, self.states, self.layers = layer.batch_first, layer.cell.states, list[Standing]()
+        x, ragged = sequences.x.detach(), sequences.ragged
+        self.lead, self.dtype = (*x.shape[:-1], 1), x.dtype
+        self.time = None if ragged is None else torch.arange(len(x)).view(-1, *[1] * (x.ndim - 2))
+        self.lengths: Tensor | None = None
+        self.alive: Tensor | None = None
+        for place, (known, parameters) in enumerate(layers):
+            tensors = (x, *known.start, *parameters, None, None if ragged is None else ragged.alive)
+            into = None if gradients is None else gradients[place]
+            self.layers.append(Standing(known.shape, tensors, into, to_input=place > 0 or to_input))
+            x = self.layers[-1].output
+        self.output, self.final = as_it_came(x, self.batch_first), self.layers[-1].final
+        self._leaves: dict[bool, tuple[Tensor, list[Tensor]]] = {}
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> None:
+        """Fills `output` and `final`; `x` and `lengths` are as in `Recurrent.forward`."""
+        x = time_first(x, self.batch_first)
+        if self.time is not None and lengths is not self.lengths:
+            assert lengths is not None
+            self.lengths = lengths
+            self.alive = (self.time < lengths).unsqueeze(-1).to(self.dtype).expand(self.lead)
+        for layer in self.layers:
+            layer.forward(x, self.alive)
+            x = layer.output
+
+    def backward(self, output: Tensor | None, final: Sequence[Tensor | None]) -> Tensor | None:
+        """Fills the gradients of the parameters; gives that of the input, in its form, or None if it is not wanted.
+
+        Args:
+            output: what arrives there, of its shape; None for zeros.
+            final: likewise, for each state.
+        """
+        arriving = None if output is None else time_first(output, self.batch_first)
+        for layer in reversed(self.layers):
+            layer.backward(arriving, final)
+            arriving, final = layer.d_x, [None] * len(final)
+        return None if arriving is None else as_it_came(arriving, self.batch_first)
+
+    def leaves(self, learns: bool) -> tuple[Tensor, Any]:
+        """Output and states of a call as the layer gives them, where autograd begins if it `learns`."""
+        if learns not in self._leaves:
+            output, *final = (
+                value.detach().requires_grad_(learns)
+                for value in (self.output, *(value.unsqueeze(-3) for value in self.final))
+            )
+            self._leaves[learns] = output, final
+        output, final = self._leaves[learns]
+        for leaf in (output, *final):
+            leaf.grad = None
+        return output, make_state(self.states, final)
+
+    def arrived(self) -> tuple[Tensor | None, list[Tensor | None]]:
+        """What autograd has brought to the leaves, as `backward` takes it."""
+        output, final = self._leaves[True]
+        return output.grad, [None if leaf.grad is None else leaf.grad.squeeze(-3) for leaf in final]
