@@ -1,4 +1,4 @@
-"""A process that is set up keeps the memory that it has had."""
+"""A process that is set up keeps the memory that it has had, and does not load what it does not need."""
 
 import platform
 import resource
@@ -26,6 +26,23 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, torch.get_num
 GLIBC = platform.libc_ver()[0] == "glibc"
 
 
+TRAINS = """
+import sys
+from gatelab.process import set_up_process
+from gatelab.training.loop import Training
+from gatelab.training.settings import make_settings
+if sys.argv[1] == "set up":
+    set_up_process(1)
+settings = make_settings("parity", "lstm", 3, steps=4)
+training = Training(settings)
+training.step(), training.step()
+training = Training.restore(settings, training.checkpoint(0.0))
+while not training.over:
+    training.step()
+print("torch._dynamo" in sys.modules, {name: tensor.tolist() for name, tensor in training.kept.items()})
+"""
+
+
 def pages_of(how):
     done = subprocess.run([sys.executable, "-c", PAGES, how], capture_output=True, text=True, check=True)
     return tuple(map(int, done.stdout.split()))
@@ -42,3 +59,16 @@ def test_memory_is_asked_for_once():
 def test_where_it_can_not_be_told_nothing_happens(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_memory()
+
+
+def trained(how):
+    done = subprocess.run([sys.executable, "-c", TRAINS, how], capture_output=True, text=True, check=True)
+    loaded, weights = done.stdout.split(" ", 1)
+    return loaded == "True", weights
+
+
+def test_training_does_not_load_the_compiler_of_torch():
+    (spared, ours), (loaded, theirs) = trained("set up"), trained("as it comes")
+    assert not spared
+    assert loaded, "else torch needs no sparing any more, and spare_compiler can go"
+    assert ours == theirs

@@ -57,15 +57,17 @@ def make_optimizer(
 def take_step(optimizer: Optimizer, flat: Flat) -> None:
     """A step with the gradient that is there.
 
-    For fused Adam it makes the one call that torch.optim comes to: on the way there that takes 80 us, more than the
-    kernels of a small model take for a whole training step.
+    For fused Adam it makes the one call that torch.optim comes to. On the way there that takes 80 us, more than the
+    kernels of a small model take for a whole training step, and loads torch's compiler, which takes a second or two.
     """
-    state = optimizer.state.get(flat.whole)
-    if not (state and isinstance(optimizer, torch.optim.Adam)):  # There is no state before the first step.
+    if not isinstance(optimizer, torch.optim.Adam):
         optimizer.step()
         return
     (group,) = optimizer.param_groups
-    beta1, beta2 = group["betas"]
+    state, (beta1, beta2) = optimizer.state[flat.whole], group["betas"]
+    if not state:
+        averages = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + group["amsgrad"]]
+        state.update(step=torch.zeros(()), **{name: torch.zeros_like(flat.gradient) for name in averages})
     change = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
     with torch.no_grad():
         state["step"] += 1
