@@ -16,7 +16,7 @@ from gatelab.bench.first_calls import measure_first_calls
 from gatelab.bench.losses import Loss
 from gatelab.bench.machine import Machine, this_machine, use_cores
 from gatelab.bench.memory import measure_memory
-from gatelab.bench.peak import Peak, measure_peak
+from gatelab.bench.peak import MultiplyAdds, Peak, measure_peak
 from gatelab.bench.probes import measure_probes
 from gatelab.bench.replicas import measure_replicas
 from gatelab.bench.sizes import Size
@@ -117,10 +117,11 @@ def run_bench(wanted: Wanted, conditions: Conditions, watch: WatchParts) -> Repo
     with use_cores(conditions.threads):
         machine = this_machine(conditions.threads)
         peak = measure_peak(conditions.threads)
+        adds = MultiplyAdds(conditions.threads, peak.chains)
         contenders = (*own_contenders(conditions.backend), *(PEERS if wanted.peers else ()))
         share = replace(conditions, seconds=conditions.seconds / len(wanted.losses))
         steps = tuple(
-            measure_steps(size, loss, contenders, share.seconds, peak, watching(f"{size.name}, {loss.name}"))
+            measure_steps(size, loss, contenders, share.seconds, adds, watching(f"{size.name}, {loss.name}"))
             for size in wanted.sizes
             for loss in wanted.losses
         )

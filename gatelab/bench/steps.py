@@ -9,9 +9,9 @@ import torch
 
 from gatelab.bench.contenders import Contender, make_step
 from gatelab.bench.losses import Loss
-from gatelab.bench.peak import Peak
+from gatelab.bench.peak import MultiplyAdds
 from gatelab.bench.sizes import Size
-from gatelab.bench.timing import Timing, Watch, take_turns
+from gatelab.bench.timing import Step, Timing, Watch, take_turns
 from gatelab.bench.verdicts import Verdict, judge_ratio
 from gatelab.bench.work import gflops
 from gatelab.language.lookup import find_cell
@@ -38,6 +38,8 @@ RATIOS = (
     Ratio("lstm eager", "lstm", "eager"),
     Ratio("f eager", "f", "eager"),
 )
+PEAK = "multiply-adds"
+"""What takes turns with the contenders to tell what the machine can do: its clock goes up and down by the minute."""
 RATED = ("lstm", "f")
 """Contenders, and cells of the catalogue, whose speed is given."""
 
@@ -49,7 +51,7 @@ class Rate:
     Attributes:
         name: of the contender.
         gflops: GFLOP/s in the products of matrices; what else there is to compute is not counted.
-        share: of the machine's peak with as many threads.
+        share: of the machine's peak with as many threads, in the same minute.
     """
 
     name: str
@@ -64,6 +66,7 @@ class StepReport:
     Attributes:
         size: which.
         loss: with which, by name.
+        peak: GFLOP/s in multiply-adds alone, the first quartile of what took turns with the contenders.
         timings: of every contender.
         ratios: of their medians, beside what is asked.
         at_peak: by the names of the ratios, what they would be if ours were as fast as the machine's multiply-adds; a
@@ -73,6 +76,7 @@ class StepReport:
 
     size: Size
     loss: str
+    peak: float
     timings: tuple[Timing, ...]
     ratios: tuple[Verdict, ...]
     at_peak: dict[str, float]
@@ -80,10 +84,11 @@ class StepReport:
 
 
 def measure_steps(
-    size: Size, loss: Loss, contenders: Sequence[Contender], seconds: float, peak: Peak, watch: Watch
+    size: Size, loss: Loss, contenders: Sequence[Contender], seconds: float, adds: MultiplyAdds, watch: Watch
 ) -> StepReport:
     """All contenders taking turns for so many seconds, or as long as the fewest turns of all last."""
-    steps, reasons = {}, {}
+    steps: dict[str, Step] = {PEAK: adds}
+    reasons = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for contender in contenders:
@@ -94,6 +99,9 @@ def measure_steps(
             else:
                 steps[contender.name] = step
         found = {timing.name: timing for timing in take_turns(steps, seconds, watch)}
+    fast = found.pop(PEAK).low
+    assert fast is not None
+    peak = adds.operations / fast / 1e6
     timings = {
         contender.name: found.get(contender.name) or Timing(contender.name, why_not=reasons[contender.name])
         for contender in contenders
@@ -105,7 +113,7 @@ def measure_steps(
         for ratio, verdict in zip(RATIOS, ratios, strict=True)
         if verdict.value is not None
     }
-    return StepReport(size, loss.name, tuple(timings.values()), ratios, at_peak, tuple(rates.values()))
+    return StepReport(size, loss.name, peak, tuple(timings.values()), ratios, at_peak, tuple(rates.values()))
 
 
 def _ratio(ratio: Ratio, timings: dict[str, Timing], size: Size, loss: Loss) -> Verdict:
@@ -113,7 +121,7 @@ def _ratio(ratio: Ratio, timings: dict[str, Timing], size: Size, loss: Loss) -> 
     return judge_ratio(over, timings[ratio.under], size.name, loss=loss.name, at_least=getattr(size, ratio.floor))
 
 
-def _rate(timing: Timing, size: Size, peak: Peak) -> Rate:
+def _rate(timing: Timing, size: Size, peak: float) -> Rate:
     assert timing.median is not None
     speed = gflops(find_cell(timing.name), size, timing.median)
-    return Rate(timing.name, speed, speed / peak.all)
+    return Rate(timing.name, speed, speed / peak)

@@ -46,7 +46,7 @@ def _circumstances(report: Report) -> tuple[str, ...]:
         f"{machine.processor} ({machine.llvm_name}), {machine.vector_bits} bits, {machine.threads} of "
         f"{machine.cores} cores, backend {report.conditions.backend}, torch {machine.versions['torch']}.",
         f"Peak in multiply-adds: {peak.all:,.0f} GFLOP/s with {_count(peak.threads, 'thread')}, {peak.one:,.0f} "
-        "with one. Products of matrices count, and nothing else.",
+        "with one. Of the peak: of that in the same minute. Products of matrices count, and nothing else.",
         *((BUSY.format(machine.load),) if machine.load and machine.load > QUIET else ()),
     )
 
