@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: demo test test-all lint bench wheel-test clean
 
 demo: .venv/ready
-	$(BIN)/gatelab study gates-2018 --quick --part digits --part parity --out $(RUNS)
+	$(BIN)/gatelab study gates-2018 --part digits --part parity --seeds 10 --workers $(JOBS) --out $(RUNS)
 
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
