@@ -6,6 +6,7 @@ Each is torch's own class with another `forward`: its parameters, initialisation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -14,11 +15,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from gatelab.backends.base import Backend
+from gatelab.backends.cpu.stacked import Stacking
 from gatelab.backends.registry import choose
 from gatelab.language.cell import Cell
 from gatelab.language.lookup import find_cell
+from gatelab.nn.direct import find_direct, nothing_looks_on, run_directly
 from gatelab.nn.function import Direction, Noise, join_states, run_layers
-from gatelab.nn.sequences import check_like, read_sequences
+from gatelab.nn.sequences import as_it_came, check_like, read_sequences, time_first
 from gatelab.nn.state import read_state
 from gatelab.nn.watching import Inside, Sight, Watch, Wish, unwatched
 
@@ -40,6 +43,9 @@ class _Torch(torch.nn.RNNBase):
 
     gates: tuple[str, ...]
     """The gates in the order in which torch stacks their weights."""
+
+    shares: tuple[str, ...]
+    """The gates of which the two biases are one in the cell; for the others it has both, the second as `b_r...`."""
 
     backend: str | Backend = "auto"
     watch: Watch | None = None
@@ -76,6 +82,10 @@ class _Torch(torch.nn.RNNBase):
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """As torch's: see the class in `torch.nn` for shapes."""
         cell = torch_cell(self.cell_name(), self.bias)
+        if hx is None and isinstance(input, Tensor) and self.watch is None and nothing_looks_on():
+            found = self._call_directly(cell, input)
+            if found is not None:
+                return found
         read = read_sequences(
             input, None, None, input_size=self.input_size, batch_first=self.batch_first, replicas=None
         )
@@ -117,6 +127,29 @@ class _Torch(torch.nn.RNNBase):
         states = join_states(final, read.batched)
         return read.restore(output), tuple(states) if len(states) > 1 else states[0]
 
+    def _call_directly(self, cell: Cell, x: Tensor) -> tuple[Tensor, Any] | None:
+        """The output and the states by the shortest way; None if something on the long way counts here."""
+        drops = self.training and self.dropout and self.num_layers > 1
+        if self.bidirectional or self.proj_size or drops or x.ndim != 3 or x.shape[-1] != self.input_size:
+            return None
+        x = time_first(x, self.batch_first)
+        layers = find_direct(
+            self,
+            cell,
+            x,
+            None,
+            backend=self.backend,
+            names=self._all_weights,
+            directions=lambda: (
+                self._direction(cell, depth, 0, (None,) * len(cell.states)) for depth in range(self.num_layers)
+            ),
+        )
+        if layers is None:
+            return None
+        output, final = run_directly(layers, x, stacking=_stacking(self.gates, self.shares, self.bias))
+        states = join_states(final, batched=True)
+        return as_it_came(output, self.batch_first), tuple(states) if len(states) > 1 else states[0]
+
     def _direction(self, cell: Cell, depth: int, backwards: int, start: tuple[Tensor | None, ...]) -> Direction:
         suffix = f"_l{depth}" + "_reverse" * backwards
         on_input = getattr(self, f"weight_ih{suffix}")
@@ -133,6 +166,15 @@ class _Torch(torch.nn.RNNBase):
         return Direction(cell, sizes, parameters, start, start, bool(backwards))
 
 
+@cache
+def _stacking(gates: tuple[str, ...], shares: tuple[str, ...], bias: bool) -> Stacking:
+    """How the parameters lie, in the order of `_direction`."""
+    count = len(gates)
+    apart = [(3, gate) for gate in range(len(shares), count)] if bias else []
+    stacks = range(3 if bias else 2)
+    return Stacking(count, len(shares), (*product(stacks, range(count)), *apart))
+
+
 def _named(letter: str, gates: tuple[str, ...], stacked: Tensor) -> dict[str, Tensor]:
     """Weights stacked by gate, as the cell's parameters."""
     names = [f"{letter}_{gate}" for gate in gates]
@@ -142,7 +184,7 @@ def _named(letter: str, gates: tuple[str, ...], stacked: Tensor) -> dict[str, Te
 class LSTM(_Torch, torch.nn.LSTM):
     """`torch.nn.LSTM`, run by gatelab: the same arguments, `state_dict` and results, `proj_size` included."""
 
-    gates = ("i", "f", "z", "o")
+    gates = shares = ("i", "f", "z", "o")
 
     def cell_name(self) -> str:
         return "lstm_projected" if self.proj_size else "lstm"
@@ -151,7 +193,7 @@ class LSTM(_Torch, torch.nn.LSTM):
 class GRU(_Torch, torch.nn.GRU):
     """`torch.nn.GRU`, run by gatelab: the same arguments, `state_dict` and results."""
 
-    gates = ("r", "z", "n")
+    gates, shares = ("r", "z", "n"), ("r", "z")
 
     def cell_name(self) -> str:
         return "gru"
@@ -169,7 +211,7 @@ class GRU(_Torch, torch.nn.GRU):
 class RNN(_Torch, torch.nn.RNN):
     """`torch.nn.RNN`, run by gatelab: the same arguments, `state_dict` and results."""
 
-    gates = ("h",)
+    gates = shares = ("h",)
 
     def cell_name(self) -> str:
         return {"RNN_TANH": "elman", "RNN_RELU": "elman_relu"}[self.mode]

@@ -19,6 +19,7 @@ from gatelab.backends.cpu.backend import run_known
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.refusal import SHAPE, lie_well
 from gatelab.backends.cpu.shapes import Shape, find_shape
+from gatelab.backends.cpu.stacked import Stacking, run_stacked
 from gatelab.backends.registry import BACKENDS, pick
 from gatelab.language.cell import Cell
 from gatelab.nn.function import NO_NOISE, Direction, make_run
@@ -88,7 +89,7 @@ def find_direct(
         cell: of the layers.
         x: (T, [R,] B, I).
         alive: which steps belong to the sequences, (T, [R or 1,] B, 1), of bool; None if all do.
-        names: those of each layer's parameters.
+        names: those of each layer's parameters, or of the stacks that they lie in.
         directions: the layers for this input.
         wishes: for each layer what to show of it, without gradients; empty for nothing.
 
@@ -110,26 +111,34 @@ def find_direct(
     if known is None:
         if len(remembered.by_input) >= MOST:
             remembered.by_input.clear()
-        known = remembered.by_input[key] = tuple(_prepare(x, alive, backend, directions, wishes))
+        known = remembered.by_input[key] = tuple(_prepare(x, alive, parameters, backend, directions, wishes))
     ready = list(map(Ready, known, parameters))
     fits = all(list(map(SHAPE, values)) == one.sizes and lie_well((x, *values), x.dtype) for one, values in ready)
     return ready if ready and fits else None
 
 
 def run_directly(
-    layers: Sequence[Ready], x: Tensor, alive: Tensor | None, sights: list[Sight] | None
+    layers: Sequence[Ready],
+    x: Tensor,
+    alive: Tensor | None = None,
+    sights: list[Sight] | None = None,
+    stacking: Stacking | None = None,
 ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """Runs what `find_direct` has found for this input.
 
     Args:
         sights: where what is seen of each layer is added; None if nobody looks.
+        stacking: how the parameters lie, if in stacks; then there are no ends of sequences, and nobody looks.
 
     Returns:
         The output, (T, [R,] B, W), and the final states of each layer.
     """
     final = []
     for (shape, _, start), values in layers:
-        result = run_known(shape, (x, *start, *values, None, alive))
+        if stacking is None:
+            result = run_known(shape, (x, *start, *values, None, alive))
+        else:
+            result = run_stacked(shape, stacking, x, values)
         x, form = result.output, shape.form
         final.append(result.state)
         if sights is not None:
@@ -140,6 +149,7 @@ def run_directly(
 def _prepare(
     x: Tensor,
     alive: Tensor | None,
+    parameters: Sequence[Sequence[Tensor]],
     backend: str | Backend,
     directions: Callable[[], Iterable[Direction]],
     wishes: Sequence[Wish],
@@ -149,7 +159,7 @@ def _prepare(
         names, every = (wishes[layer].names, wishes[layer].every) if wishes else ((), 1)
         yield Known(
             shape=find_shape(run._replace(alive=alive, watched=names, every=every), this_host()),
-            sizes=list(map(SHAPE, run.parameters.values())),
+            sizes=list(map(SHAPE, parameters[layer])),
             start=(None,) * len(run.state),
         )
 

@@ -247,7 +247,7 @@ class Recurrent(nn.Module):
         read, layers = found
         alive = None if read.ragged is None else read.ragged.alive
         if self.watch is None:
-            output, final = run_directly(layers, read.x, alive, None)
+            output, final = run_directly(layers, read.x, alive)
         else:
             sights: list[Sight] = []
             self.watch.make_room()

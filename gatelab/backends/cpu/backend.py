@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gatelab.backends import eager
-from gatelab.backends.base import Backend, Form, Result, Run, is_batched, must_be_seen, put_together, tensors_of
+from gatelab.backends.base import Backend, Result, Run, is_batched, must_be_seen, put_together, tensors_of
 from gatelab.backends.cpu import kernels, operators
 from gatelab.backends.cpu.call import Tensors
 from gatelab.backends.cpu.host import Host, this_host
@@ -46,7 +47,7 @@ def run(asked: Run, host: Host | None = None) -> Result:
 
 def run_known(shape: Shape, tensors: Tensors) -> Result:
     """A run of a known shape, whose tensors kernels can take, with nothing that has to see each operation."""
-    if not _is_saved(tensors):
+    if not is_saved(tensors):
         output, state, seen, _ = kernels.forward(shape, tensors, saves=False)
         return Result(output, state, seen)
     output, *rest = _Kernels.apply(shape, *tensors)  # type: ignore[no-untyped-call]
@@ -57,7 +58,7 @@ def run_known(shape: Shape, tensors: Tensors) -> Result:
     return Result(output, tuple(rest[:states]), seen_of(shape, tensors, shown, record))
 
 
-def _is_saved(tensors: Tensors) -> bool:
+def is_saved(tensors: Tensors) -> bool:
     """Whether a gradient may be asked for."""
     return torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in tensors)
 
@@ -82,14 +83,21 @@ class _Kernels(torch.autograd.Function):
         record, *tensors = ctx.saved_tensors
         wanted, arriving = ctx.needs_input_grad[1:], arriving[: 1 + ctx.shape.form.states]
         if torch.is_grad_enabled() or any(map(is_batched, arriving)):
-            return None, *_through_eager(ctx.shape.form, tensors, arriving, wanted)
+            return None, *through_eager(partial(put_together, ctx.shape.form), tensors, arriving, wanted)
         return None, *kernels.backward(ctx.shape, tensors, record, arriving, wanted)
 
 
-def _through_eager(
-    form: Form, tensors: Sequence[Tensor | None], arriving: Sequence[Tensor | None], wanted: Sequence[bool]
+def through_eager(
+    make: Callable[[Sequence[Any]], Run],
+    tensors: Sequence[Tensor | None],
+    arriving: Sequence[Tensor | None],
+    wanted: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
-    """Gradients that can be differentiated again, or that a transform looks into: the run is made a second time."""
+    """Gradients that can be differentiated again, or that a transform looks into: the run is made a second time.
+
+    Args:
+        make: the run of tensors such as these.
+    """
     again = torch.is_grad_enabled()
     with torch.enable_grad():
         # Views of the inputs, so that only what leads directly to them counts, and nothing that leads to one by
@@ -98,7 +106,7 @@ def _through_eager(
             value if value is None else value.view_as(value) if again else value.detach().requires_grad_(is_wanted)
             for value, is_wanted in zip(tensors, wanted, strict=True)
         ]
-        result = eager.run(put_together(form, views))
+        result = eager.run(make(views))
         reached = [
             (value, gradient)
             for value, gradient in zip((result.output, *result.state), arriving, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import compress
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,18 @@ from gatelab.backends.cpu.shapes import Shape
 Tensors = Sequence[Tensor | None]
 
 
+class Stacks(NamedTuple):
+    """Parameters, or their gradients, that are parts of some contiguous tensors, without replicas.
+
+    Attributes:
+        tensors: which.
+        addresses: where each parameter lies.
+    """
+
+    tensors: Sequence[Tensor]
+    addresses: Sequence[int]
+
+
 class Call:
     """Values while they are filled in, for the first replica; what is not there is 0.
 
@@ -27,20 +39,29 @@ class Call:
         held: what must not be freed before the kernel has run.
     """
 
-    def __init__(self, way: Way, shape: Shape, tensors: Tensors) -> None:
+    def __init__(self, way: Way, shape: Shape, tensors: Tensors, stacks: Stacks | None = None) -> None:
+        """
+        Args:
+            tensors: of the run, in the order of `tensors_of`.
+            stacks: its parameters, if they are none of the tensors.
+        """
         self.way, self.shape, self.table = way, shape, way.table
         self.values = way.table.values[:]
         self.apart = array("q", [0] * len(self.values)) if shape.replicas > 1 else array("q")
         self.held: list[Tensor] = []
-        self._inputs(tensors)
+        self._inputs(tensors, stacks)
 
-    def _inputs(self, tensors: Tensors) -> None:
+    def _inputs(self, tensors: Tensors, stacks: Stacks | None) -> None:
         """What both ways read: the input, parameters, flags, masks and shares."""
         shape = self.shape
         self.sequences("x", tensors[0])
         _, fresh, parameters, rest = shape.parts
-        given = _there(tensors[parameters])
-        self.addresses(self.table.parameters, given if _all_contiguous(given) else list(map(Tensor.contiguous, given)))
+        if stacks is None:
+            given = _there(tensors[parameters])
+            given = given if _all_contiguous(given) else list(map(Tensor.contiguous, given))
+            self.addresses(self.table.parameters, given)
+        else:
+            self.stacks(self.table.parameters, stacks)
         if shape.is_plain:
             return
         like, lead = cast(Tensor, tensors[0]), (shape.time, *shape.lead)
@@ -108,6 +129,11 @@ class Call:
             self.addresses(self.table.gradients, found)
         for value in compress(found, self.way.uncollected):
             value.zero_()
+
+    def stacks(self, place: int, stacks: Stacks) -> None:
+        """The addresses of parameters, or of their gradients, in stacks."""
+        self.held += stacks.tensors
+        self.values[place : place + len(stacks.addresses)] = array("q", stacks.addresses)
 
     def addresses(self, place: int, values: Sequence[Tensor]) -> None:
         """Those of parameters, or of their gradients, each contiguous."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gatelab.backends.cpu.call import Call, Tensors
+from gatelab.backends.cpu.call import Call, Stacks, Tensors
 from gatelab.backends.cpu.looking import alive_of, within
 from gatelab.backends.cpu.memory import borrow
 from gatelab.backends.cpu.plan import place_in_record
@@ -37,22 +37,25 @@ class Backwards(NamedTuple):
 
 
 def forward(
-    shape: Shape, tensors: Tensors, saves: bool
+    shape: Shape, tensors: Tensors, saves: bool, stacks: Stacks | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], Tensor | None]:
     """Output, final states, what is watched, and the record if it is kept; the shapes are those of `Result`.
 
     Of what is watched the record may have some; `looking.seen_of` puts all of it together.
+
+    Args:
+        stacks: the parameters, if they are none of the tensors.
     """
-    call, output, final, seen, record = prepare_forward(shape, tensors, saves)
+    call, output, final, seen, record = prepare_forward(shape, tensors, saves, stacks)
     call.run()
     return output, final, tuple([within(shape, alive_of(shape, tensors), values) for values in seen]), record
 
 
-def prepare_forward(shape: Shape, tensors: Tensors, saves: bool) -> Forwards:
+def prepare_forward(shape: Shape, tensors: Tensors, saves: bool, stacks: Stacks | None = None) -> Forwards:
     """What `forward` runs."""
     like = tensors[0]
     assert like is not None
-    call = Call(shape.forward_saving if saves else shape.forward, shape, tensors)
+    call = Call(shape.forward_saving if saves else shape.forward, shape, tensors, stacks)
     output = borrow(shape.output, like)
     call.whole("output", output)
     final = tuple([like.new_empty(size) for size in shape.states])
@@ -92,19 +95,21 @@ def prepare_backward(
     record: Tensor,
     arriving: Tensors,
     wanted: Sequence[bool],
-    gradients: Sequence[Tensor] | None = None,
+    gradients: Sequence[Tensor] | Stacks | None = None,
+    stacks: Stacks | None = None,
 ) -> Backwards:
     """What `backward` runs.
 
     Args:
         gradients: where those of the parameters go; None for new tensors.
+        stacks: the parameters, if they are none of the tensors.
     """
     like = tensors[0]
     assert like is not None
     way = shape.backward_to_input if wanted[0] else shape.backward
     states, fresh, parameters, _ = shape.parts
     found: list[Tensor | None] = [None] * len(tensors)
-    call = Call(way, shape, tensors)
+    call = Call(way, shape, tensors, stacks)
     call.whole("record", record)
     # A kernel reads memory as it is, and torch may keep a minus sign beside it.
     output, *final = [value if value is None else value.resolve_neg() for value in arriving]
@@ -121,6 +126,8 @@ def prepare_backward(
             call.whole_states(name, found[part])
     if gradients is None:
         found[parameters] = call.gradients(tensors[parameters])
+    elif isinstance(gradients, Stacks):
+        call.stacks(call.table.gradients, gradients)
     else:
         call.gradients_into(gradients)
         found[parameters] = gradients
