@@ -349,6 +349,17 @@ def test_a_study_of_ones_own_texts_ends_with_their_classes(gatelab, tmp_path):
     assert (code, err.splitlines()[0]) == (2, "Error: No task of these parts has an option 'colour'.")
 
 
+def test_a_study_of_a_series_of_ones_own_stands_beside_naive_forecasts(gatelab, tmp_path):
+    rows = [f"{k},{(k * 7) % 12}" for k in range(240)]
+    (tmp_path / "sensor.csv").write_text("\n".join(["hour,load", *rows]))
+    options = [word for pair in ("data=sensor.csv", "target=load", "past=12", "ahead=3") for word in ("-o", pair)]
+    words = ["study", "series-csv", *options, "--seeds", "1", "--steps", "2", "--workers", "1", "--no-page"]
+    code, out, _ = gatelab(*words, "--report")
+    assert code == 0
+    for words_in_it in ("sensor.csv", "MSE", "MAE", "seasonal naive", "lstm", "gru"):
+        assert words_in_it in out
+
+
 def test_a_run_that_fails_ends_with_1_after_the_others(gatelab, study, tmp_path):
     words = ["study", study, "--seeds", "1", "--steps", "2", "--workers", "1"]
     gatelab(*words)
