@@ -18,9 +18,12 @@ from gatelab.bench.sizes import Size
 from gatelab.bench.timing import Step, clock, reason
 from gatelab.bench.torch_steps import recurrent_step, training_step
 from gatelab.language.lookup import find_cell
+from gatelab.nn import compat
 
 PATIENCE = 3_000.0
 """A peer whose step takes more ms than this is left out at that size."""
+IN_PLACE = "gl.nn"
+"""`gatelab.nn.LSTM`, which has torch's parameters."""
 SHORTER = 20
 """How many times shorter the sequences are by which that is foretold."""
 
@@ -46,12 +49,19 @@ def own_contenders(backend: str | Backend) -> tuple[Contender, ...]:
     """Ours on a backend, and what they are held against everywhere."""
     return (
         Contender("nn.LSTM", lambda size, loss: training_step(nn.LSTM(size.I, size.H), size, loss)),
+        Contender(IN_PLACE, partial(_in_place, backend)),
         *(
             Contender(name + ending, partial(_recurrent, name, on))
             for name in ("lstm", "f")
             for ending, on in (("", backend), (" eager", "eager"))
         ),
     )
+
+
+def _in_place(backend: str | Backend, size: Size, loss: Loss) -> Step:
+    layer = compat.LSTM(size.I, size.H)
+    layer.backend = backend
+    return training_step(layer, size, loss)
 
 
 def _recurrent(name: str, backend: str | Backend, size: Size, loss: Loss) -> Step:

@@ -44,7 +44,8 @@ def _circumstances(report: Report) -> tuple[str, ...]:
     machine, peak = report.machine, report.peak
     return (
         f"{machine.processor} ({machine.llvm_name}), {machine.vector_bits} bits, {machine.threads} of "
-        f"{machine.cores} cores, backend {report.conditions.backend}, torch {machine.versions['torch']}.",
+        f"{machine.cores} cores, backend {report.conditions.backend}, torch {machine.versions['torch']}. gl.nn: "
+        "gatelab.nn.LSTM, with torch's own parameters.",
         f"Peak in multiply-adds: {peak.all:,.0f} GFLOP/s with {_count(peak.threads, 'thread')}, {peak.one:,.0f} "
         "with one. Of the peak: of that in the same minute. Products of matrices count, and nothing else.",
         *((BUSY.format(machine.load),) if machine.load and machine.load > QUIET else ()),
@@ -56,7 +57,7 @@ def _times(steps: Sequence[StepReport], loss: str, caption: tuple[str, ...]) -> 
     own = [timing.name for timing in steps[0].timings if timing.name not in PEER_NAMES]
     return TableText(
         title=f"A training step, {LOSSES[loss].words}, median ms",
-        headings=(*SIZE, *map(_stacked, own), *(part for name in RATED for part in (f"{name}\nGFLOP/s", "of\npeak"))),
+        headings=(*SIZE, *map(_stacked, own), *(f"{name} of\npeak" for name in RATED)),
         sections=(
             tuple((*_size(step), *(_milliseconds(step, name) for name in own), *_rates(step)) for step in steps),
         ),
@@ -151,7 +152,7 @@ def _rates(step: StepReport) -> Iterable[str]:
     rates = {rate.name: rate for rate in step.rates}
     for name in RATED:
         rate = rates.get(name)
-        yield from (NOTHING, NOTHING) if rate is None else (number(rate.gflops), percent(rate.share))
+        yield NOTHING if rate is None else percent(rate.share)
 
 
 def _marked(verdict: Verdict, at_peak: float | None) -> str:
