@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gatelab.backends.cpu.host import this_host
+from gatelab.backends.cpu.jit import form_of
 from gatelab.bench import contenders, jax_steps, report
 from gatelab.bench.apart import ApartError, run_apart
 from gatelab.bench.conditions import Conditions
@@ -15,7 +17,7 @@ from gatelab.bench.keras_steps import STEPS, batch_first, keras_backend, keras_s
 from gatelab.bench.losses import ALL, LAST, LOSSES, find_losses
 from gatelab.bench.machine import cores, one_of_each, use_cores
 from gatelab.bench.memory import peak_of_step
-from gatelab.bench.peak import measure_peak
+from gatelab.bench.peak import MultiplyAdds, measure_peak
 from gatelab.bench.replicas import optimized_step
 from gatelab.bench.report import Wanted, run_bench
 from gatelab.bench.sizes import Size, find_size
@@ -167,7 +169,15 @@ def test_keras(monkeypatch, loss):
 
 def test_the_peak_is_a_number_of_any_vectors():
     peak = measure_peak(1, seconds=1e-4, turns=1)
-    assert 0.1 < peak.one and 0.1 < peak.all and peak.threads == 1
+    assert peak.one > 0 and peak.all > 0 and peak.threads == 1
+
+
+def test_multiply_adds_are_counted():
+    adds = MultiplyAdds(2, chains=8, seconds=1e-3)
+    form = form_of(32, this_host())
+    assert adds.operations % (2 * 8 * form.lanes * 2) == 0  # Whole turns of all chains in both threads.
+    adds()
+    assert adds.best_of(2) > 0
 
 
 def test_threads_and_cores_are_given_back():
