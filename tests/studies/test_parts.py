@@ -89,8 +89,8 @@ def test_each_part_has_its_own_cells_settings_and_options(study):
     plain, chosen, parity = runs["plain", "f"], runs["chosen", "f"], runs["parity", "f"]
     assert [own.task for own in (plain, chosen, parity)] == ["digits", "digits", "parity"]
     assert (plain.options, chosen.options, parity.options) == (
-        {"validation": 0.0},
-        {"validation": 0.1},
+        {"validation": 0.0, "split": 0},
+        {"validation": 0.1, "split": 0},
         {"curriculum": False, "more": 0},
     )
     assert (chosen.init, chosen.batch_size, chosen.output_dropout, chosen.validate_every) == ("orthogonal", 20, 0.1, 2)

@@ -153,7 +153,7 @@ def test_the_preset_is_the_nine_cells_of_the_paper_with_three_searched_settings(
         assert 8 <= run.settings.hidden_size <= 64
         assert 1e-4 <= run.settings.learning_rate <= 1e-1
         assert 0 <= run.settings.input_noise <= 1
-        assert (run.settings.steps, run.settings.options) == (1500, {"validation": 0.2})
+        assert (run.settings.steps, run.settings.options) == (1500, {"validation": 0.2, "split": 0})
     assert not any(plan.differences.values())
 
 

@@ -83,7 +83,7 @@ def test_options_go_to_the_parts_whose_tasks_have_them():
     study, _ = find_study("gates-2018")
     plan = make_plan(study, Path(), parts=["digits-chosen", "parity"], options={"validation": 0.2})
     found = {run.part: run.settings.options for run in plan.runs}
-    assert found == {"digits-chosen": {"validation": 0.2}, "parity": {"curriculum": True, "more": 0}}
+    assert found == {"digits-chosen": {"validation": 0.2, "split": 0}, "parity": {"curriculum": True, "more": 0}}
     assert plan.differences == {"digits-chosen": ("validation = 0.2 instead of 0.1",), "parity": ()}
     (run, *_) = make_plan(study, Path(), quick=True, parts=["sentiment"], options={"train": 500, "length": 9}).runs
     assert {name: run.settings.options[name] for name in ("train", "test", "length")} == {

@@ -91,3 +91,13 @@ def test_the_validation_images_are_the_last_of_those_drawn_from():
 
 def test_the_batch_size_can_be_chosen():
     assert course([0], batch_size=7).batch().x.shape == (1, 8, 7, 8)
+
+
+def test_another_split_tests_on_other_images():
+    one, other = digits.images(), digits.images(42)
+    assert other.test.shape == one.test.shape
+    assert not torch.equal(one.test, other.test)
+    batch = digits.open_digits(digits.DigitsOptions(split=42)).course([0], 100).batch()
+    first = batch.x[0, :, 0, :]
+    known = (other.train[:1400] == first).all((1, 2)).nonzero().flatten()
+    assert other.train_digits[known].tolist() == batch.target[0, :1].tolist()
