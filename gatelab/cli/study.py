@@ -69,6 +69,22 @@ def command(
         return
     with study_bar(len(plan.by_identity), quiet or as_json) as watch:
         runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
+    show_study(plan, store, runs, page=page, report=report, as_json=as_json)
+
+
+def show_study(
+    plan: Plan, store: Store, runs: Mapping[str, Run], *, page: bool, report: bool, as_json: bool
+) -> Outcome:
+    """Writes and prints what a study has come to.
+
+    Args:
+        plan: of the study.
+        store: where its runs are, and what is written goes.
+        runs: by identity.
+        page: whether to write a page for each part.
+        report: whether to end with a report of each part's best run.
+        as_json: whether to print JSON and nothing else.
+    """
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
     written = _write(outcome, store.folder, text) + _write_curves(plan, runs, outcome, store.folder)
@@ -76,12 +92,13 @@ def command(
         written += _write_pages(plan, store, outcome)
     if as_json:
         print(text)
-        return
+        return outcome
     show_tables(_tables(outcome))
     if report:
         for place in (best_run(plan, store, outcome, own) for own in outcome.notes if outcome.of(own)):
             show_tables(report_tables(make_report(place, best_seed(read_run(place)))))
     print("Written: " + ", ".join(map(str, written)))
+    return outcome
 
 
 def _show_status(plan: Plan, store: Store, as_json: bool) -> None:

@@ -11,6 +11,9 @@ from gatelab.language import catalogue
 from gatelab.language.cell import Cell
 from gatelab.language.files import read_cell
 
+WITHOUT = " without "
+"""Between a cell and a gate of it that is left out, in its name and in what is asked for."""
+
 
 def cells() -> tuple[str, ...]:
     """The names of the catalogue."""
@@ -20,9 +23,11 @@ def cells() -> tuple[str, ...]:
 def find_cell(wanted: str | PathLike[str] | Cell) -> Cell:
     """The cell of a catalogue name or alias, of a text file of equations, or the cell itself.
 
+    A name or a path may leave out gates, as in "lstm without f" or "my.cell without i without o".
+
     Raises:
         OptionError: no cell has this name and no file this path.
-        EquationError: the file does not hold a cell.
+        EquationError: the file does not hold a cell, or the cell has no such gate.
     """
     if isinstance(wanted, Cell):
         return wanted
@@ -31,6 +36,12 @@ def find_cell(wanted: str | PathLike[str] | Cell) -> Cell:
             f"A cell is a name, a path or a Cell, not {type(wanted).__name__}.\nWrite Recurrent('lstm', ...)."
         )
     text = fspath(wanted)
+    whole, *gates = text.split(WITHOUT)
+    if gates and not Path(text).is_file():
+        cell = find_cell(whole if isinstance(wanted, str) else Path(whole))
+        for gate in gates:
+            cell = cell.without(gate.strip())
+        return cell
     name = text.strip().lower().replace("-", "_").replace(" ", "_")
     if isinstance(wanted, str) and name in catalogue.ALL_NAMES:
         return _from_catalogue(catalogue.entry(name).name)

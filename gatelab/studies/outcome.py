@@ -74,7 +74,7 @@ class Compared:
         part: of the study.
         size: as the study asked for it; None where it is drawn.
         init: what the study calls the start.
-        comparisons: of every two cells.
+        comparisons: of every two cells, or of each with the one that the study names.
         verdicts: what they come to, in sentences.
     """
 
@@ -139,8 +139,8 @@ def make_outcome(plan: Plan, runs: Mapping[str, Run]) -> Outcome:
             compared
             for part in parts
             for compared in (
-                *_compare([group for group in groups if group.part == part]),
-                *_compare_trials([cell for cell in searched if cell.part == part]),
+                *_compare([group for group in groups if group.part == part], study.against),
+                *_compare_trials([cell for cell in searched if cell.part == part], study.against),
             )
         ),
         differences=plan.differences,
@@ -197,8 +197,8 @@ def _search_all(plan: Plan, runs: Mapping[str, Run]) -> Iterator[Searched]:
         yield make_searched(own[0], search.ranges, measure, tried)
 
 
-def _compare(groups: Sequence[Group]) -> list[Compared]:
-    """Every two cells of a part, size by size and start by start.
+def _compare(groups: Sequence[Group], against: str | None) -> list[Compared]:
+    """Every two cells of a part, or each with one, size by size and start by start.
 
     On a task that can be solved the cells are compared by which seeds solve it, else by the task's first measure.
     """
@@ -209,19 +209,19 @@ def _compare(groups: Sequence[Group]) -> list[Compared]:
     for size, init in dict.fromkeys((group.size, group.init) for group in groups):
         own = [group for group in groups if (group.size, group.init) == (size, init)]
         if task.solves:
-            comparisons = shares({group.cell: group.solved for group in own})
+            comparisons = shares({group.cell: group.solved for group in own}, against)
         else:
             values = {group.cell: group.findings[measure.name].values for group in own}
             comparisons = compare_all(
-                values, measure.best, measure=measure.name, unit=measure.unit, digits=measure.digits
+                values, measure.best, against, measure=measure.name, unit=measure.unit, digits=measure.digits
             )
         words = verdicts(comparisons, _where(groups[0].part, size))
         found.append(Compared(groups[0].part, size, init, comparisons, words))
     return found
 
 
-def _compare_trials(cells: Sequence[Searched]) -> list[Compared]:
-    """Every two cells of a part that is searched, size by size and start by start, paired by the trials' numbers."""
+def _compare_trials(cells: Sequence[Searched], against: str | None) -> list[Compared]:
+    """The same in a part that is searched, paired by the trials' numbers."""
     found = []
     for size, init in dict.fromkeys((cell.size, cell.init) for cell in cells):
         own = [cell for cell in cells if (cell.size, cell.init) == (size, init)]
@@ -229,6 +229,7 @@ def _compare_trials(cells: Sequence[Searched]) -> list[Compared]:
         comparisons = compare_all(
             {cell.cell: cell.scores for cell in own},
             measure.best,
+            against,
             measure=measure.name,
             unit=measure.unit,
             digits=measure.digits,

@@ -118,7 +118,10 @@ class Study(_Part):
     name: FileName
     about: str = ""
     cells: list[str] = []
-    """Names of the catalogue, or paths of cell files from the study file's folder, known by their suffix or a `/`."""
+    """Names of the catalogue, or paths of cell files from the study file's folder, known by their suffix or a `/`.
+    Gates may be left out, as in "lstm without f"."""
+    against: str | None = None
+    """A cell of every part, which each other one is compared with; without it, every two are compared."""
     seeds: Seeds = 10
     inits: Annotated[list[str], Field(min_length=1)] = [DEFAULT_INIT]
     """How recurrent layers start, by scheme."""
@@ -132,8 +135,11 @@ class Study(_Part):
     def _names_exist(self) -> Study:
         for part, plan in self.tasks.items():
             find_task(plan.task or part)
-            if not (plan.cells or self.cells):
+            cells = plan.cells or self.cells
+            if not cells:
                 raise ValueError(f"{part} has no cells.\nAdd cells = [...] to it, or to the study.")
+            if self.against and self.against not in cells:
+                raise ValueError(f"against names '{self.against}', which {part} lacks.\n{nearest(self.against, cells)}")
         for kind, named in (("quick", list(self.quick.tasks)), ("reference", [ref.task for ref in self.reference])):
             for part in named:
                 if part not in self.tasks:
@@ -164,6 +170,8 @@ class Study(_Part):
         for cell in smaller.cells or ():
             if cell not in cells:
                 raise ValueError(f"quick takes '{cell}' in {part}, which is no cell of it.\n{nearest(cell, cells)}")
+        if smaller.cells and self.against and self.against not in smaller.cells:
+            raise ValueError(f"quick leaves out '{self.against}' in {part}, which others are compared with.\nAdd it.")
         if smaller.trials and not plan.search:
             raise ValueError(f"quick takes fewer trials in {part}, which has no search.\nTake its trials out.")
         for name in smaller.choices:

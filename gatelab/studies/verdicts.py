@@ -127,7 +127,7 @@ def _few(found: Comparison, where: str, alpha: float) -> str:
 
 def _too_few(found: Comparison, between: str, where: str, alpha: float) -> str:
     fewest = fewest_seeds(found.comparisons, alpha)
-    cure = f"take at least {fewest}" if fewest else "compare fewer cells, or each with a reference"
+    cure = f"take at least {fewest}" if fewest else "compare fewer cells, or each with one: against = ..."
     over = f" over {found.comparisons} comparisons" if found.comparisons > 1 else ""
     return f"{_seeds(found)} can't show any difference{between} on {where} with the {found.test}{over}; {cure}."
 

@@ -240,7 +240,7 @@ def test_train_takes_any_setting_and_options_of_the_task(gatelab):
         words += ["--set", pair]
     settings = json.loads(gatelab(*words)[1])["settings"]
     expected = {
-        "options": {"validation": 0.2}, "epochs": 2, "steps": 2, "batch_size": 7, "zoneout": {"h": 0.1},
+        "options": {"validation": 0.2, "split": 0}, "epochs": 2, "steps": 2, "batch_size": 7, "zoneout": {"h": 0.1},
         "schedule": "linear", "optimizer": "sgd", "optimizer_options": {"momentum": 0.9}, "tied": False,
     }  # fmt: skip
     assert {key: settings[key] for key in expected} == expected

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from gatelab.errors import EquationError, GatelabError, OptionError, TaskError
+from gatelab.language.files import write_cell
+from gatelab.language.lookup import find_cell
 from gatelab.studies.plan import make_plan
 from gatelab.studies.run import run_study
 from gatelab.studies.spec import find_study, presets, read_study
@@ -124,6 +126,21 @@ def test_a_cell_can_be_a_file_beside_the_study(tmp_path):
     assert [(run.label, run.settings.cell) for run in runs] == [("f", "f"), ("mine.cell", "mine")]
 
 
+def test_a_quick_look_keeps_the_cell_that_others_are_compared_with():
+    text = 'against = "f"\n' + SMALL + "[quick]\ntasks.digits.cells = ['lstm']\n"
+    with pytest.raises(OptionError, match="quick leaves out 'f' in digits"):
+        read_study(text, "small.toml")
+    assert read_study(text.replace("['lstm']", "['lstm', 'f']"), "small.toml").against == "f"
+
+
+def test_a_gate_can_be_left_out_of_a_cell_by_its_name(tmp_path):
+    (tmp_path / "mine.cell").write_text("g = sigmoid(W_g @ x)\nh = g * tanh(W @ x + R @ h + b)")
+    text = SMALL.replace('"f", "lstm"', '"lstm without i without o", "mine.cell without g"')
+    first, second = make_plan(read_study(text, "small.toml"), tmp_path).runs
+    assert first.settings.equations == write_cell(find_cell("lstm").without("i").without("o"))
+    assert (second.label, second.settings.cell) == ("mine.cell without g", "mine without g")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -135,6 +152,7 @@ def test_a_cell_can_be_a_file_beside_the_study(tmp_path):
         ('name = "small"', "", "'name' is missing"),
         ('name = "small"', 'name = "../up"', "name is '../up'"),
         ('cells = ["f", "lstm"]', "cells = []", r"digits has no cells.\nAdd cells"),
+        ("seeds = 2", "seeds = 2\nagainst = 'ltsm'", r"against names 'ltsm', which digits lacks.\n.*'lstm'"),
         ("seeds = 2", "seeds = 0", "seeds is 0"),
         ("seeds = 2", "seeds = [0, -1]", r"seeds\.1 is -1"),
         ("seeds = 2", "seeds = []", "seeds is"),

@@ -1,0 +1,50 @@
+"""`gatelab ablate`: which gates a cell needs on a table of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatelab.cli.choices import read_backend, read_pairs
+from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers
+from gatelab.cli.study import show_study
+from gatelab.process import set_up_process
+from gatelab.studies.ablation import answer, make_ablation
+from gatelab.studies.plan import make_plan
+from gatelab.studies.run import run_study
+from gatelab.studies.store import Store
+from gatelab.studies.workers import workers_for
+from gatelab.views.progress import study_bar
+
+
+def command(
+    data: Annotated[Path, typer.Argument(help="A CSV file with a line of names; a series a row a step.")],
+    target: Annotated[str, typer.Option(help="The column to forecast, or of the texts' classes.")],
+    text: Annotated[str | None, typer.Option(help="The column of texts; else the one with the longest.")] = None,
+    cell: Annotated[str, typer.Option(help="A name, or the path of a text file of equations.")] = "lstm",
+    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden size; else the preset's.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A smaller look.")] = False,
+    seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    option: Option = None,
+    page: Annotated[bool, typer.Option(help="Whether to write a page, some 5 MB.")] = True,
+    backend: Backend = "auto",
+    workers: Workers = None,
+    threads: Threads = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    set_up_process(threads)
+    study, options = make_ablation(cell, data, target, text=text, hidden_size=hidden)
+    given = read_pairs(option or [], "-o ahead=12")
+    plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options={**options, **given})
+    store = Store(out / plan.name)
+    with study_bar(len(plan.by_identity), quiet or as_json) as watch:
+        runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
+    outcome = show_study(plan, store, runs, page=page, report=False, as_json=as_json)
+    if not as_json:
+        (compared,) = outcome.compared
+        print("\n" + answer(compared.comparisons, cell))

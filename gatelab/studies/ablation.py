@@ -1,0 +1,153 @@
+"""Which of its gates does a cell need on a table of one's own? The cell whole, beside it without each of them in turn.
+
+The study is a preset's, for forecasts or for classes of texts as the table has it, with these cells, each of which is
+compared with the whole one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatelab.data.table import Table, read_csv
+from gatelab.errors import DataError, EquationError, OptionError
+from gatelab.language.cell import Cell
+from gatelab.language.expressions import names
+from gatelab.language.lookup import WITHOUT, find_cell
+from gatelab.studies.comparisons import Comparison
+from gatelab.studies.spec import Study, find_study
+from gatelab.studies.verdicts import fewest_seeds, kind_of
+
+SERIES, TEXTS = "series-csv", "sentiment-csv"
+"""The presets: what a column of numbers, and what a column of classes is asked for."""
+FEWEST_SEEDS = 8
+"""More are taken where a cell has so many gates that eight can't show a difference."""
+TEXT_WORDS = 4
+"""A column with so many words in a cell, on average, holds texts; a date has fewer."""
+
+
+def make_ablation(
+    cell: str, data: Path, target: str, *, text: str | None = None, hidden_size: int | None = None
+) -> tuple[Study, Mapping[str, Any]]:
+    """The study of a cell on a table, and the options of its task. Reads the table.
+
+    Args:
+        cell: a name of the catalogue, or the path of a file of equations.
+        data: the path of a CSV file with a line of names; for forecasts its rows are in the order of time.
+        target: the column to forecast, or of the classes.
+        text: the column of texts; None for the one with the longest, if there is one.
+        hidden_size: H; None for the preset's.
+
+    Raises:
+        DataError: the file is missing, broken or has no such column, or the target is no number and nothing is text.
+        OptionError: there is no such cell, or no gate can be left out of it.
+        EquationError: the cell's file does not hold a cell.
+    """
+    preset, options = _question(read_csv(data), data, target, text)
+    labels, refused = without_each(cell)
+    study, _ = find_study(preset)
+    (part, plan), *_ = study.tasks.items()
+    notes = [f"{gate} can't be left out: {why}." for gate, why in refused.items()]
+    sizes = plan.hidden_sizes if hidden_size is None else [hidden_size]
+    asked = f"ablate-{find_cell(cell).name}-{data.name.split('.')[0]}-{target}"
+    name = re.sub(r"[^A-Za-z0-9]+", "-", asked)[:64].strip("-")
+    return study.model_copy(
+        update={
+            "name": name,
+            "about": f"Which gates does {cell} need to know {target} of {data.name}?",
+            "cells": [cell, *labels],
+            "against": cell,
+            "seeds": max(FEWEST_SEEDS, fewest_seeds(len(labels)) or 0),
+            "tasks": {part: plan.model_copy(update={"notes": [*plan.notes, *notes], "hidden_sizes": sizes})},
+        }
+    ), options
+
+
+def without_each(label: str) -> tuple[list[str], dict[str, str]]:
+    """What to call the cell without each of its gates, and the gates that can't be left out, with the reason.
+
+    Raises:
+        OptionError: there is no such cell, or no gate can be left out of it.
+        EquationError: the cell's file does not hold a cell.
+    """
+    cell = find_cell(label)
+    faults = {gate: _fault(cell, gate) for gate in cell.gates}
+    labels = [f"{label}{WITHOUT}{gate}" for gate, fault in faults.items() if not fault]
+    if not labels:
+        which = f": its gates are {', '.join(cell.gates)}" if cell.gates else ""
+        raise OptionError(
+            f"No gate can be left out of '{cell.name}'{which}.\n"
+            "Take a cell with gates; `gatelab cells NAME` shows them."
+        )
+    return labels, {gate: fault for gate, fault in faults.items() if fault}
+
+
+def answer(comparisons: Iterable[Comparison], whole: str) -> str:
+    """What leaving gates out has come to, in a sentence or two.
+
+    Args:
+        comparisons: of the cell without each gate (first) with the whole one (second).
+        whole: what the study calls the whole one.
+    """
+    kinds: dict[str, list[str]] = {}
+    for found in comparisons:
+        gate = found.first.removeprefix(whole + WITHOUT)
+        kinds.setdefault(_came_to(found), []).append(gate)
+    return " ".join(f"{words} {', '.join(kinds[kind])}." for kind, words in ANSWERS.items() if kind in kinds)
+
+
+ANSWERS = {
+    "worse": "Needed, as without it the cell is worse:",
+    "better": "Better left out:",
+    "untold": "No difference shown with and without:",
+    "equal": "The same with and without:",
+    "few": "Too few seeds to tell:",
+    "apart": "Diverged, so nothing can be said of:",
+}
+"""How the sentence on some gates begins, by what leaving them out came to."""
+
+
+def _came_to(found: Comparison) -> str:
+    kind = kind_of(found)
+    if kind != "claim":
+        return kind
+    assert found.difference is not None
+    return "better" if (found.difference > 0) == (found.best == "highest") else "worse"
+
+
+def _fault(cell: Cell, gate: str) -> str:
+    """Why the cell without a gate is none, or nothing."""
+    try:
+        lines = cell.without(gate).lines
+    except EquationError as error:
+        return str(error).partition("\n")[0].rstrip(".")
+    return "" if any("x" in names(line.expression) for line in lines) else "nothing would be left that reads x"
+
+
+def _question(table: Table, data: Path, target: str, text: str | None) -> tuple[str, Mapping[str, Any]]:
+    """The preset for a table, and its options."""
+    column = table.column(target)
+    text = text or _longest_texts(table, target)
+    if text is not None:
+        table.column(text)
+        return TEXTS, {"csv": str(data), "text": text, "label": target}
+    if column.dtype == object:
+        raise DataError(
+            f"{table.name}: column '{target}' holds classes, and no other column holds texts to tell them by.\n"
+            "Say which does: --text COLUMN. To forecast, take a column of numbers as the target."
+        )
+    return SERIES, {"data": str(data), "target": target}
+
+
+def _longest_texts(table: Table, target: str) -> str | None:
+    words = {
+        name: float(np.mean([len(cell.split()) for cell in column]))
+        for name, column in table.columns.items()
+        if column.dtype == object and name != target
+    }
+    most = max(words, key=lambda name: words[name], default=None)
+    return most if most is not None and words[most] >= TEXT_WORDS else None
