@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from gatelab.cli.choices import read_backend, read_pairs
-from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers
-from gatelab.cli.study import show_study
+from gatelab.cli.choices import read_pairs
+from gatelab.cli.options import Backend, Json, Option, Page, Quick, Quiet, Seeds, Steps, StudyFolders, Threads, Workers
+from gatelab.cli.study import make
 from gatelab.process import set_up_process
 from gatelab.studies.ablation import answer, make_ablation
 from gatelab.studies.plan import make_plan
-from gatelab.studies.run import run_study
 from gatelab.studies.store import Store
 from gatelab.studies.workers import workers_for
-from gatelab.views.progress import study_bar
 
 
 def command(
@@ -25,12 +23,12 @@ def command(
     text: Annotated[str | None, typer.Option(help="The column of texts; else the one with the longest.")] = None,
     cell: Annotated[str, typer.Option(help="A name, or the path of a text file of equations.")] = "lstm",
     hidden: Annotated[int | None, typer.Option(min=1, help="Hidden size; else the preset's.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A smaller look.")] = False,
-    seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    quick: Quick = False,
+    seeds: Seeds = None,
+    steps: Steps = None,
+    out: StudyFolders = Path("runs"),
     option: Option = None,
-    page: Annotated[bool, typer.Option(help="Whether to write a page, some 5 MB.")] = True,
+    page: Page = True,
     backend: Backend = "auto",
     workers: Workers = None,
     threads: Threads = 1,
@@ -42,9 +40,7 @@ def command(
     given = read_pairs(option or [], "-o ahead=12")
     plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options={**options, **given})
     store = Store(out / plan.name)
-    with study_bar(len(plan.by_identity), quiet or as_json) as watch:
-        runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
-    outcome = show_study(plan, store, runs, page=page, report=False, as_json=as_json)
+    outcome = make(plan, store, workers or workers_for(threads), backend, page=page, as_json=as_json, quiet=quiet)
     if not as_json:
         (compared,) = outcome.compared
         print("\n" + answer(compared.comparisons, cell))

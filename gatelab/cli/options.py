@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,3 +31,10 @@ Backend = Annotated[
     str,
     typer.Option(help="What computes the layers: auto, cpu, eager or torch. Results agree but for rounding."),
 ]
+
+# Of studies.
+Seeds = Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="At most so many steps on every task.")]
+Quick = Annotated[bool, typer.Option("--quick", help="The study's smaller look at itself.")]
+StudyFolders = Annotated[Path, typer.Option(help="Where the study's folder is made.")]
+Page = Annotated[bool, typer.Option(help="Whether to write a page for each part, some 5 MB.")]

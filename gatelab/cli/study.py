@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from gatelab.cli.choices import read_backend, read_pairs
-from gatelab.cli.options import Backend, Json, Option, Quiet, Threads, Workers
+from gatelab.cli.options import Backend, Json, Option, Page, Quick, Quiet, Seeds, Steps, StudyFolders, Threads, Workers
 from gatelab.cli.tables import show_tables
 from gatelab.errors import OptionError
 from gatelab.files import write_atomically
@@ -41,17 +41,17 @@ from gatelab.views.trial_states import status_rows, status_tables
 
 def command(
     study: Annotated[str, typer.Argument(help=f"A name ({', '.join(presets())}), or the path of a study file.")],
-    quick: Annotated[bool, typer.Option("--quick", help="The study's smaller look at itself.")] = False,
-    seeds: Annotated[int | None, typer.Option(min=1, help="So many seeds, from 0 on.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps on every task.")] = None,
+    quick: Quick = False,
+    seeds: Seeds = None,
+    steps: Steps = None,
     part: Annotated[list[str] | None, typer.Option(help="Only this part of the study; may be given again.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, and train nothing.")] = False,
-    out: Annotated[Path, typer.Option(help="Where the study's folder is made.")] = Path("runs"),
+    out: StudyFolders = Path("runs"),
     option: Option = None,
     report: Annotated[
         bool, typer.Option("--report", help="Then print what `gatelab report` says of each part's best run.")
     ] = False,
-    page: Annotated[bool, typer.Option(help="Whether to write a page for each part, some 5 MB.")] = True,
+    page: Page = True,
     backend: Backend = "auto",
     workers: Workers = None,
     threads: Threads = 1,
@@ -67,24 +67,26 @@ def command(
     if status:
         _show_status(plan, store, as_json)
         return
-    with study_bar(len(plan.by_identity), quiet or as_json) as watch:
-        runs = run_study(plan, store, watch, workers or workers_for(threads), read_backend(backend))
-    show_study(plan, store, runs, page=page, report=report, as_json=as_json)
+    outcome = make(plan, store, workers or workers_for(threads), backend, page=page, as_json=as_json, quiet=quiet)
+    if report:
+        for place in (best_run(plan, store, outcome, own) for own in outcome.notes if outcome.of(own)):
+            show_tables(report_tables(make_report(place, best_seed(read_run(place)))))
 
 
-def show_study(
-    plan: Plan, store: Store, runs: Mapping[str, Run], *, page: bool, report: bool, as_json: bool
-) -> Outcome:
-    """Writes and prints what a study has come to.
+def make(plan: Plan, store: Store, workers: int, backend: str, *, page: bool, as_json: bool, quiet: bool) -> Outcome:
+    """Makes the runs of a study that are not there yet, and prints and writes what all have come to.
 
     Args:
         plan: of the study.
         store: where its runs are, and what is written goes.
-        runs: by identity.
+        workers: so many runs at a time.
+        backend: by its name.
         page: whether to write a page for each part.
-        report: whether to end with a report of each part's best run.
         as_json: whether to print JSON and nothing else.
+        quiet: whether to show no progress bar.
     """
+    with study_bar(len(plan.by_identity), quiet or as_json) as watch:
+        runs = run_study(plan, store, watch, workers, read_backend(backend))
     outcome = make_outcome(plan, runs)
     text = TypeAdapter(Outcome).dump_json(outcome, indent=1).decode()
     written = _write(outcome, store.folder, text) + _write_curves(plan, runs, outcome, store.folder)
@@ -94,9 +96,6 @@ def show_study(
         print(text)
         return outcome
     show_tables(_tables(outcome))
-    if report:
-        for place in (best_run(plan, store, outcome, own) for own in outcome.notes if outcome.of(own)):
-            show_tables(report_tables(make_report(place, best_seed(read_run(place)))))
     print("Written: " + ", ".join(map(str, written)))
     return outcome
 
