@@ -10,6 +10,7 @@ import typer
 from gatelab.cli.choices import read_pairs
 from gatelab.cli.options import Backend, Json, Option, Page, Quick, Quiet, Seeds, Steps, StudyFolders, Threads, Workers
 from gatelab.cli.study import make
+from gatelab.errors import OptionError
 from gatelab.process import set_up_process
 from gatelab.studies.ablation import answer, make_ablation
 from gatelab.studies.plan import make_plan
@@ -21,6 +22,7 @@ def command(
     data: Annotated[Path, typer.Argument(help="A CSV file with a line of names; a series a row a step.")],
     target: Annotated[str, typer.Option(help="The column to forecast, or of the texts' classes.")],
     text: Annotated[str | None, typer.Option(help="The column of texts; else the one with the longest.")] = None,
+    forecast: Annotated[bool, typer.Option("--forecast", help="Forecast the target, though there are texts.")] = False,
     cell: Annotated[str, typer.Option(help="A name, or the path of a text file of equations.")] = "lstm",
     hidden: Annotated[int | None, typer.Option(min=1, help="Hidden size; else the preset's.")] = None,
     quick: Quick = False,
@@ -36,7 +38,9 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     set_up_process(threads)
-    study, options = make_ablation(cell, data, target, text=text, hidden_size=hidden)
+    if text is not None and forecast:
+        raise OptionError("--text tells classes by a column of texts, --forecast forecasts.\nTake one of them out.")
+    study, options = make_ablation(cell, data, target, text=text, forecast=forecast, hidden_size=hidden)
     given = read_pairs(option or [], "-o ahead=12")
     plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options={**options, **given})
     store = Store(out / plan.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatelab.data.table import Table, read_csv
 from gatelab.errors import DataError, EquationError, OptionError
@@ -31,7 +32,13 @@ TEXT_WORDS = 4
 
 
 def make_ablation(
-    cell: str, data: Path, target: str, *, text: str | None = None, hidden_size: int | None = None
+    cell: str,
+    data: Path,
+    target: str,
+    *,
+    text: str | None = None,
+    forecast: bool = False,
+    hidden_size: int | None = None,
 ) -> tuple[Study, Mapping[str, Any]]:
     """The study of a cell on a table, and the options of its task. Reads the table.
 
@@ -40,6 +47,7 @@ def make_ablation(
         data: the path of a CSV file with a line of names; for forecasts its rows are in the order of time.
         target: the column to forecast, or of the classes.
         text: the column of texts; None for the one with the longest, if there is one.
+        forecast: to forecast the target, though a column of texts is there.
         hidden_size: H; None for the preset's.
 
     Raises:
@@ -47,7 +55,9 @@ def make_ablation(
         OptionError: there is no such cell, or no gate can be left out of it.
         EquationError: the cell's file does not hold a cell.
     """
-    preset, options = _question(read_csv(data), data, target, text)
+    table = read_csv(data)
+    forecast = forecast or (text is None and _has_fractions(table.column(target)))
+    preset, options = _question(table, data, target, None if forecast else text or _longest_texts(table, target))
     labels, refused = without_each(cell)
     study, _ = find_study(preset)
     (part, plan), *_ = study.tasks.items()
@@ -129,9 +139,8 @@ def _fault(cell: Cell, gate: str) -> str:
 
 
 def _question(table: Table, data: Path, target: str, text: str | None) -> tuple[str, Mapping[str, Any]]:
-    """The preset for a table, and its options."""
+    """The preset for a table, and its options; `text` is its column of texts."""
     column = table.column(target)
-    text = text or _longest_texts(table, target)
     if text is not None:
         table.column(text)
         return TEXTS, {"csv": str(data), "text": text, "label": target}
@@ -141,6 +150,11 @@ def _question(table: Table, data: Path, target: str, text: str | None) -> tuple[
             "Say which does: --text COLUMN. To forecast, take a column of numbers as the target."
         )
     return SERIES, {"data": str(data), "target": target}
+
+
+def _has_fractions(column: NDArray[Any]) -> bool:
+    """Whether these are numbers and not all whole, as those of classes are."""
+    return column.dtype != object and bool((column[np.isfinite(column)] % 1).any())
 
 
 def _longest_texts(table: Table, target: str) -> str | None:

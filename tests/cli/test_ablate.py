@@ -47,3 +47,5 @@ def test_a_slip_is_wrong_usage_or_a_failure_with_a_cure(command, readings):
     assert (code, "load" in err) == (1, True)
     code, _, err = command("ablate", readings, "--target", "load", "--cell", "elman")
     assert (code, "Take a cell with gates" in err) == (2, True)
+    code, _, err = command("ablate", readings, "--target", "load", "--text", "note", "--forecast")
+    assert (code, "Take one of them out" in err) == (2, True)

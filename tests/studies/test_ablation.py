@@ -48,6 +48,16 @@ def test_the_column_of_texts_can_be_named(tmp_path):
         make_ablation("lstm", data, "load", text="titel")
 
 
+def test_numbers_with_fractions_are_forecast_and_whole_ones_where_that_is_asked(tmp_path):
+    rows = "{n}{half},a remark of some five words\n"
+    half = table(tmp_path, "load,note\n" + "".join(rows.format(n=n, half=".5") for n in range(4)))
+    assert list(make_ablation("lstm", half, "load")[0].tasks) == ["series"]
+    assert list(make_ablation("lstm", half, "load", text="note")[0].tasks) == ["sentiment"]
+    whole = table(tmp_path, "load,note\n" + "".join(rows.format(n=n, half="") for n in range(4)))
+    assert list(make_ablation("lstm", whole, "load")[0].tasks) == ["sentiment"]
+    assert list(make_ablation("lstm", whole, "load", forecast=True)[0].tasks) == ["series"]
+
+
 def test_a_cell_of_ones_own(tmp_path):
     own = table(tmp_path, "g = sigmoid(W_g @ x + b_g)\nh = g * tanh(W @ x + R @ h)", "own.cell")
     study, options = make_ablation(str(own), table(tmp_path, READINGS), "load")
