@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from gatelab.process import keep_memory
 
@@ -72,3 +73,16 @@ def test_training_does_not_load_the_compiler_of_torch():
     assert not spared
     assert loaded, "else torch needs no sparing any more, and spare_compiler can go"
     assert ours == theirs
+
+
+@pytest.mark.parametrize("sizes", [(3, 5, 30, 10), (2, 10, 5, 10), (10, 100, 30, 10), (3, 7, 1, 10)], ids=str)
+def test_a_product_does_not_hang_on_where_its_numbers_lie(sizes):
+    replicas, batch, hidden, out = sizes
+    generator = torch.Generator().manual_seed(0)
+    read = torch.randn(replicas, batch, hidden, generator=generator)
+    weight = torch.randn(replicas, out, hidden, generator=generator)
+    together = torch.bmm(read, weight.mT)
+    for r in range(replicas):
+        alone = torch.bmm(read[r : r + 1].clone(), weight[r : r + 1].clone().mT)
+        assert torch.equal(together[r], alone[0])
+        assert torch.equal(torch.mm(read[r], weight[r].T), torch.mm(read[r].clone(), weight[r].clone().T))
