@@ -164,12 +164,16 @@ class SequenceModel(nn.Module):
 
     def read_out(self, output: Tensor, state: Any, lengths: Tensor | None) -> Tensor:
         """Answers, as in `forward`, of what the recurrent layers gave."""
+        answers: Tensor = self.head(self.read_by_head(output, state, lengths))
+        return answers
+
+    def read_by_head(self, output: Tensor, state: Any, lengths: Tensor | None) -> Tensor:
+        """What the head reads of that, ([R,] B, W), or ([R,] T, B, W) if it reads every output."""
         if self.reads == "last":
             output = self._last(output, state, lengths)
         if self.training and self.output_dropout:
             output = self._drop(output, self.output_dropout, over_time=self.reads == "every")
-        answers: Tensor = self.head(output)
-        return answers
+        return output
 
     def draw_from(self, generators: Sequence[torch.Generator] | None) -> None:
         """Has all dropout and noise drawn from these, one a replica; None for torch's own generator."""

@@ -186,7 +186,7 @@ def time_first(tensor: Tensor, batch_first: bool) -> Tensor:
     """([R,] T, B, ...) or ([R,] B, T, ...) as (T, [R,] B, ...)."""
     if tensor.ndim == 3:
         return tensor.transpose(0, 1) if batch_first else tensor
-    return tensor.movedim(-2, 0) if batch_first else tensor.movedim(-3, 0)
+    return tensor.movedim(-2, 0) if batch_first else tensor.transpose(-3, 0)
 
 
 def as_it_came(output: Tensor, batch_first: bool) -> Tensor:

@@ -51,6 +51,13 @@ class Model(Protocol):
         """The answers, and the states after the last step, from which the next call may go on."""
 
 
+class Learner(Model, Protocol):
+    """A model between two steps of its training."""
+
+    def losses(self, batch: Batch, /) -> Tensor:
+        """How wrong its answers are, (R,), as `Problem.loss` has it."""
+
+
 class Course(Protocol):
     """What R replicas are taught, from their first batch to the goal. It holds random states, so it changes."""
 
@@ -60,13 +67,13 @@ class Course(Protocol):
     def batch(self) -> Batch:
         """The next batch to learn from."""
 
-    def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
+    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
         """Which replicas have reached the goal, (R,) of bool. Called once after each step.
 
         Args:
             step: the number of the step just taken, from 1.
             batch: what it was taken on.
-            model: the model after the step.
+            model: after the step.
         """
 
     def stage(self) -> str:

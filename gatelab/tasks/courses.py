@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gatelab.tasks.base import Batch, Model
+from gatelab.tasks.base import Batch, Learner
 from gatelab.tasks.streams import Streams, generators_at, generators_for, states_of
 
 
@@ -19,7 +19,7 @@ class Endless:
 
     epoch: int | None = None
 
-    def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
+    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
         return torch.zeros(len(batch.target), dtype=torch.bool)
 
     def stage(self) -> str:

@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gatelab.nn.inputs import Features
-from gatelab.tasks.base import STEPS, Batch, Classes, Measure, Model, Options, Problem, Task, Validation
+from gatelab.tasks.base import STEPS, Batch, Classes, Learner, Measure, Model, Options, Problem, Task, Validation
 from gatelab.tasks.courses import Draws
 from gatelab.tasks.losses import accuracy_of_classes, summed_cross_entropy
 
@@ -72,11 +72,10 @@ class DigitsOptions(Options):
 class DigitsCourse(Draws):
     """Batches of images for each replica; the goal is a small loss on the batch just learned."""
 
-    def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
+    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
         if step % CHECK_EVERY:
             return super().finished(step, batch, model)
-        with torch.no_grad():
-            return summed_cross_entropy(model(batch.x, batch.lengths), batch.target) < GOAL
+        return model.losses(batch) < GOAL
 
 
 def open_digits(options: DigitsOptions) -> Problem:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gatelab.tasks.base import Batch, Model
+from gatelab.tasks.base import Batch, Learner
 from gatelab.tasks.courses import Endless
 from gatelab.tasks.parts import answers_in_parts
 from gatelab.tasks.streams import generators_at, generators_for, states_of, stream_seed
@@ -49,7 +49,7 @@ class Fresh(Endless):
     def batch(self) -> Batch:
         return self._sequences(self.batch_size)
 
-    def finished(self, step: int, batch: Batch, model: Model) -> Tensor:
+    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
         if step % CHECK_EVERY:
             return super().finished(step, batch, model)
         check = self._sequences(self.checked)

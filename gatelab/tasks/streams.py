@@ -54,7 +54,7 @@ class Streams:
     def __init__(self, seeds: Sequence[int], purpose: str, high: int, count: int) -> None:
         self.generators = generators_for(seeds, purpose)
         self.high, self.count = high, count
-        self.ahead = torch.empty(0, len(seeds), count, dtype=torch.long)
+        self.drawn, self.passed = torch.empty(0, len(seeds), count, dtype=torch.long), 0
 
     def draw(self) -> Tensor:
         """The next numbers of every replica, (R, count)."""
@@ -64,26 +64,26 @@ class Streams:
 
     def pass_by(self) -> None:
         """Has the first of those that are coming count as drawn."""
-        self.ahead = self.ahead[1:]
+        self.passed += 1
 
     def coming(self) -> Tensor:
         """Those of the next draws, (draws, R, count), as many as are known already, and one at least."""
-        if not len(self.ahead):
+        if self.passed >= self.drawn.shape[0]:
             shape = (AHEAD, self.count)
             drawn = [torch.randint(self.high, shape, generator=one) for one in self.generators]
-            self.ahead = torch.stack(drawn, dim=1)
-        return self.ahead
+            self.drawn, self.passed = torch.stack(drawn, dim=1), 0
+        return self.drawn[self.passed :]
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these replicas only."""
         self.generators = [self.generators[row] for row in rows.tolist()]
-        self.ahead = self.ahead[:, rows]
+        self.drawn, self.passed = self.drawn[self.passed :, rows], 0
 
     def state(self) -> dict[str, Tensor]:
         """The states of the generators, (R, bytes) of uint8, and what is drawn already, (draws, R, count)."""
-        return {"generators": states_of(self.generators), "ahead": self.ahead}
+        return {"generators": states_of(self.generators), "ahead": self.drawn[self.passed :]}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Takes up the streams where `state` was taken; there may be fewer of them now."""
-        self.ahead = state["ahead"]
+        self.drawn, self.passed = state["ahead"], 0
         self.generators = generators_at(state["generators"])

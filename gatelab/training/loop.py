@@ -28,7 +28,7 @@ from gatelab.tasks.streams import generators_at, generators_for, states_of
 from gatelab.training.chosen import Chosen
 from gatelab.training.flat import Flat
 from gatelab.training.history import History
-from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer, take_step
+from gatelab.training.optimizers import make_optimizer, optimizer_state, restore_optimizer, stepping
 from gatelab.training.record import End, SeedResult
 from gatelab.training.replicas import clip_norms, finite, initial_weights, load_replicas, select, weights_of
 from gatelab.training.schedules import rate_at
@@ -110,10 +110,10 @@ class Training:
         if self.problem.stateful:
             answers, losses = self._learn_along(batch)
         else:
-            answers, losses = self.steady.learn(batch, self.problem.loss)
+            answers, losses = self.steady.learn(batch)
         self._clip()
         self._set_rate()
-        take_step(self.optimizer, self.flat)
+        self._take_step()
         self.taken += 1
         with self._at_rest():
             reached = self.course.finished(self.taken, batch, self.steady).tolist()
@@ -214,7 +214,7 @@ class Training:
         self.model = self._load(weights)
         self.model.draw_from(self.generators if settings.is_noisy else None)
         self.flat = Flat(self.model)
-        self.steady = SteadyModel(self.model, self.flat)
+        self.steady = SteadyModel(self.model, self.flat, self.problem.loss)
         self.optimizer = make_optimizer(
             settings.optimizer,
             [self.flat.whole],
@@ -223,6 +223,7 @@ class Training:
             settings.optimizer_options,
         )
         restore_optimizer(self.optimizer, self.flat, optimizer)
+        self._take_step = stepping(self.optimizer, self.flat)
 
     def _load(self, weights: Mapping[str, Tensor]) -> SequenceModel:
         model = load_replicas(self.settings, weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import cached_property
 from os import PathLike
 from typing import Annotated, Any
 
@@ -136,7 +137,7 @@ class Settings(BaseModel):
             raise ValueError("Neither steps nor epochs are given.\nGive one of the two.")
         return self
 
-    @property
+    @cached_property
     def is_noisy(self) -> bool:
         """Whether training draws masks or noise."""
         return any(getattr(self, name) for name in NOISY)

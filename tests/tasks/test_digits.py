@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from learners import Knowing
 from sklearn.datasets import load_digits
 
 from gatelab.tasks import digits
 from gatelab.tasks.base import Batch
 from gatelab.tasks.courses import Draws
+from gatelab.tasks.losses import summed_cross_entropy
 
 
 def course(seeds, validation=0.0, batch_size=100):
@@ -53,7 +55,8 @@ def test_the_goal_is_looked_at_every_hundred_steps(step, looks):
     batch = Batch(torch.zeros(2, 8, 100, 8), torch.zeros(2, 100, dtype=torch.long))
     sure, unsure = torch.zeros(100, 10), torch.zeros(100, 10)
     sure[:, 0] = 20.0
-    reached = course([0, 1]).finished(step, batch, lambda x, lengths: torch.stack([sure, unsure]))
+    model = Knowing(lambda x, lengths: torch.stack([sure, unsure]), summed_cross_entropy)
+    reached = course([0, 1]).finished(step, batch, model)
     assert reached.tolist() == [looks, False]
 
 
@@ -64,7 +67,8 @@ def test_the_goal_is_five_nats_over_the_batch():
         margin = -torch.log((torch.exp(torch.tensor(nats / 100)) - 1) / 9)
         logits = torch.zeros(2, 100, 10)
         logits[..., 0] = margin
-        found = course([0, 1]).finished(100, batch, lambda x, lengths, logits=logits: logits)
+        model = Knowing(lambda x, lengths, logits=logits: logits, summed_cross_entropy)
+        found = course([0, 1]).finished(100, batch, model)
         assert found.tolist() == [reached, reached]
 
 
@@ -77,7 +81,7 @@ def test_with_validation_data_nothing_stops_early_and_none_of_them_is_drawn():
     sure = torch.zeros(2, 100, 10)
     sure[..., 0] = 20.0
     batch = Batch(torch.zeros(2, 8, 100, 8), torch.zeros(2, 100, dtype=torch.long))
-    assert not found.finished(100, batch, lambda x, lengths: sure).any()
+    assert not found.finished(100, batch, Knowing(lambda x, lengths: sure, summed_cross_entropy)).any()
 
 
 def test_the_validation_images_are_the_last_of_those_drawn_from():

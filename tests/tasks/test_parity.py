@@ -3,8 +3,14 @@
 import math
 
 import torch
+from learners import Knowing
 
 from gatelab.tasks import parity
+from gatelab.tasks.losses import mean_binary_cross_entropy
+
+
+def learner(answers):
+    return Knowing(answers, mean_binary_cross_entropy)
 
 
 def knows(x, lengths=None):
@@ -51,7 +57,7 @@ def test_the_check_has_sequences_of_its_own():
     course, asked = parity.ParityCourse([0], 64, 2), []
     course.go_to(torch.tensor([8]))
     batch = course.batch()
-    course.finished(1, batch, lambda x, lengths=None: asked.append(x) or knows(x))
+    course.finished(1, batch, learner(lambda x, lengths=None: asked.append(x) or knows(x)))
     assert asked[0].shape == (1, 8, 128, 1)
     assert not torch.equal(asked[0][:, :, :64], batch.x)
     assert not torch.equal(asked[0][:, :, 64:], batch.x)
@@ -61,27 +67,27 @@ def test_who_knows_is_through_in_seven_steps():
     course = parity.ParityCourse([0], 64, 2)
     stages = []
     for step in range(1, 8):
-        reached = course.finished(step, course.batch(), knows)
+        reached = course.finished(step, course.batch(), learner(knows))
         stages.append((course.stage(), bool(reached)))
     assert stages == [(f"length {min(k, 8)}", k == 9) for k in range(3, 10)]
 
 
 def test_more_steps_at_the_last_length():
     course = parity.ParityCourse([0], 64, 2, more=3)
-    done = [bool(course.finished(step, course.batch(), knows)) for step in range(1, 11)]
+    done = [bool(course.finished(step, course.batch(), learner(knows))) for step in range(1, 11)]
     assert done == [False] * 9 + [True] and course.stage() == "length 8"
     again = parity.ParityCourse([0], 64, 2, more=3)
     for step in range(1, 9):
-        again.finished(step, again.batch(), knows)
+        again.finished(step, again.batch(), learner(knows))
     resumed = parity.ParityCourse([0], 64, 2, more=3)
     resumed.restore(again.state())
-    assert [bool(resumed.finished(step, resumed.batch(), knows)) for step in (9, 10)] == [False, True]
+    assert [bool(resumed.finished(step, resumed.batch(), learner(knows))) for step in (9, 10)] == [False, True]
 
 
 def test_who_knows_nothing_stays():
     course = parity.ParityCourse([0], 64, 2)
     for step in range(1, 4):
-        assert not course.finished(step, course.batch(), knows_nothing)
+        assert not course.finished(step, course.batch(), learner(knows_nothing))
     assert course.length.tolist() == [2]
 
 
@@ -91,7 +97,7 @@ def test_every_replica_has_its_own_length():
 
     course = parity.ParityCourse([0, 1], 64, 2)
     for step in range(1, 4):
-        course.finished(step, course.batch(), one_knows)
+        course.finished(step, course.batch(), learner(one_knows))
     assert course.length.tolist() == [5, 2]
     assert course.stage() == "lengths 2 to 5"
 
@@ -106,7 +112,7 @@ def test_the_threshold_falls_with_the_length():
     for length, passes in ((4, True), (6, False)):
         course = parity.ParityCourse([0], 64, 2)
         course.go_to(torch.tensor([length]))
-        course.finished(1, course.batch(), so_sure)
+        course.finished(1, course.batch(), learner(so_sure))
         assert course.length.item() == length + passes
 
 
@@ -126,5 +132,5 @@ def test_without_the_curriculum_every_sequence_is_long_from_the_first():
     course = problem.course([0, 1], 16)
     batch = course.batch()
     assert (batch.x.shape, batch.lengths) == ((2, 8, 16, 1), None)
-    assert course.finished(1, batch, knows).tolist() == [True, True]
+    assert course.finished(1, batch, learner(knows)).tolist() == [True, True]
     assert parity.open_parity(parity.ParityOptions()).course([0], 16).batch().x.shape == (1, 2, 16, 1)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from learners import Knowing
 
 from gatelab.data.fetch import is_at_hand
 from gatelab.errors import OptionError, TaskError
@@ -104,7 +105,7 @@ def test_the_others_go_on_unchanged_when_one_leaves(problem):
 
 
 def test_a_restored_course_goes_on_with_the_same_bits(problem, tmp_path):
-    course, model = problem.course([3, 1], BATCH), model_for(problem, 2)
+    course, model = problem.course([3, 1], BATCH), Knowing(model_for(problem, 2), problem.loss)
     for step in range(1, 4):
         course.finished(step, course.batch(), model)
     write_tensors(tmp_path / "course", course.state(), {})

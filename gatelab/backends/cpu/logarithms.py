@@ -51,13 +51,18 @@ def log(code: Code, a: str) -> str:
 
 
 def softplus(code: Code, a: str) -> str:
-    """log(1 + exp(a)), which is max(a, 0) + log(1 + exp(-|a|)); above `THRESHOLD` a itself."""
+    """log(1 + exp(a)); above `THRESHOLD` a itself."""
+    above_it = code.compare("ogt", a, code.form.constant(THRESHOLD))
+    return code.choose(above_it, a, log1p_exp(code, a))
+
+
+def log1p_exp(code: Code, a: str) -> str:
+    """log(1 + exp(a)), which is max(a, 0) + log(1 + exp(-|a|))."""
     form = code.form
     size = negative(code, code.intrinsic("fabs", a))
     value = _log1p(code, bounded_exp(code, above(code, size, CONSTANTS[form.bits].least), 0.0))
     zero = form.constant(0.0)
-    value = code.binary("fadd", code.choose(code.compare("ogt", a, zero), a, zero), value)
-    return code.choose(code.compare("ogt", a, form.constant(THRESHOLD)), a, value)
+    return code.binary("fadd", code.choose(code.compare("ogt", a, zero), a, zero), value)
 
 
 def _log1p(code: Code, f: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from gatelab.backends.cpu.threads import WORDS, run_jobs, run_shares
@@ -68,7 +69,9 @@ class Program:
 
     def run(self, values: array[int], memory: int) -> None:
         """Does it, with the address of the memory that is lent to the call."""
-        self.start(self.place(values, memory))
+        words = self.place(values, memory)
+        for start in self.starts(words):
+            start()
 
     def place(self, values: array[int], memory: int) -> array[int]:
         """The words of a call; their addresses hold for as long as these very words and the memory are there."""
@@ -80,14 +83,13 @@ class Program:
             words[place] = memory + offset
         return words
 
-    def start(self, words: array[int]) -> None:
-        """Does what words say that `place` gave."""
+    def starts(self, words: array[int]) -> list[Callable[[], None]]:
+        """What does what words say that `place` gave, one after the other; the words must be held as long as it is."""
         at, _ = words.buffer_info()
-        for begin, end, table, shares in self.phases:
-            if shares == 1:
-                run_jobs(at + begin, at + end)
-            else:
-                run_shares(at + table, shares)
+        return [
+            partial(run_jobs, at + begin, at + end) if shares == 1 else partial(run_shares, at + table, shares)
+            for begin, end, table, shares in self.phases
+        ]
 
 
 def _joined(phases: Sequence[Phase]) -> Iterator[Phase]:

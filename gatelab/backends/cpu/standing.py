@@ -7,15 +7,22 @@ Addresses, memory and the jobs of threads are found once; a call puts in where i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gatelab.backends.cpu import kernels
 from gatelab.backends.cpu.call import Call, Tensors, lying_well
 from gatelab.backends.cpu.memory import own_room
 from gatelab.backends.cpu.shapes import Shape
+
+Words = np.ndarray[Any, np.dtype[np.int64]]
+
+NOTHING = torch.empty(0)
+"""What was put in before anything was."""
 
 
 class Standing:
@@ -84,9 +91,10 @@ class _Standing:
     """A call that is ready to be run, again and again."""
 
     def __init__(self, call: Call) -> None:
-        self.program, size = call.way.launch()
+        program, size = call.way.launch()
         memory, self.room = own_room(size)
-        self.words = self.program.place(call.spread(), memory)
+        self.words = program.place(call.spread(), memory)
+        self.starts = program.starts(self.words)
         replicas, count = call.shape.replicas, len(call.values)
         self.values = np.frombuffer(self.words, np.int64)[: replicas * count].reshape(replicas, count)
         self.replicas, self.sequences = np.arange(replicas), call.table.sequences
@@ -95,37 +103,44 @@ class _Standing:
 
     def move(self, name: str, tensor: Tensor | None) -> None:
         """Puts in where a tensor ([T,] [R,] B, W) lies; None for zeros."""
-        before = self.moved.get(name)
-        if before is not None and before.tensor is tensor:
-            return
-        places = self.sequences.get(name)
-        if places is None:
+        known = self.moved.get(name)
+        if known is None:
+            places = self.sequences.get(name)
+            if places is None:
+                return
+            address, batch, time = places
+            known = self.moved[name] = _Moved(self.values[:, address], self.values[:, batch], self.values[:, time])
+        if known.tensor is tensor:
             return
         if tensor is None:
-            self.moved[name] = _Moved(None, (), 0)
-            self.values[:, places] = 0
+            known.tensor, known.address[:] = None, 0
             return
         tensor, strides = lying_well(tensor)
-        if before is None or before.strides != strides:
-            apart = strides[-3] * tensor.element_size() * self.replicas if len(self.replicas) > 1 else 0
-            before = _Moved(tensor, strides, apart)
-            _, batch, time = places
-            self.values[:, batch] = strides[-2]
-            self.values[:, time] = strides[0]
-        self.moved[name] = before._replace(tensor=tensor)
-        self.values[:, places[0]] = tensor.data_ptr() + before.apart
+        if known.strides != strides:
+            known.strides, known.batch[:], known.time[:] = strides, strides[-2], strides[0]
+            known.apart = self.replicas * (strides[-3] * tensor.element_size() if len(self.replicas) > 1 else 0)
+        known.tensor = tensor
+        np.add(known.apart, tensor.data_ptr(), out=known.address)
 
     def run(self) -> None:
-        self.program.start(self.words)
+        for start in self.starts:
+            start()
 
 
-class _Moved(NamedTuple):
+@dataclass(slots=True)
+class _Moved:
     """A tensor that was put in, which must not be freed before the call has run.
 
     Attributes:
+        address, batch, time: of each replica, the words for where its values lie, and for the step from sequence to
+            sequence and from step to step.
+        tensor: None for zeros.
         apart: for each replica, the bytes from the first one's values to its own.
     """
 
-    tensor: Tensor | None
-    strides: Sequence[int]
-    apart: Any
+    address: Words
+    batch: Words
+    time: Words
+    tensor: Tensor | None = NOTHING
+    strides: Sequence[int] = ()
+    apart: Words | int = 0
