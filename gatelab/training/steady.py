@@ -78,7 +78,7 @@ class SteadyModel:
         stack, read = self._read(x, batch.lengths, learns=True)
         head = self._find_head(stack, read, learns=True)
         if head is not None:
-            answers, losses = head.run(read.detach(), batch.target)
+            answers, losses = head.run(read, batch.target)
             arriving = head.d_hidden
         elif stack is not None:
             with torch.no_grad():
@@ -108,7 +108,7 @@ class SteadyModel:
         if stack is None:
             output, state = (self.model.recurrent if is_plain else self.layers)(x, None, lengths)
             return None, self.model.read_by_head(output, state, lengths)
-        stack.forward(x.detach(), lengths)
+        stack.forward(x.detach() if x.requires_grad else x, lengths)
         return stack, stack.output if self.read is None else stack.final[self.states.index(self.read)]
 
     def _find_head(self, stack: Stack | None, read: Tensor, learns: bool) -> StandingHead | None:
@@ -119,7 +119,7 @@ class SteadyModel:
         if key not in self._heads:
             if len(self._heads) >= 2 * MOST:
                 self._heads.clear()
-            self._heads[key] = self._make_head(torch.empty_like(read) if stack is None else read, learns)
+            self._heads[key] = self._make_head(read.new_empty(read.shape) if stack is None else read, learns)
         return self._heads[key]
 
     def _make_head(self, hidden: Tensor, learns: bool) -> StandingHead | None:

@@ -14,11 +14,22 @@ from gatelab.backends.cpu import jit
 from gatelab.backends.cpu.host import Host
 from gatelab.backends.cpu.launch import Way, measure_areas
 from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.plan import Plan
 from gatelab.backends.cpu.task import Same, Task, find_task
 from gatelab.backends.cpu.weights import Sizes
+from gatelab.language.expressions import Apply, Expression
+from gatelab.language.ops import BY_CALL
 
 ROWS_FROM = 12
 """Units of the widest vector from which the layout `rows` is faster; see docs/design/0003."""
+
+
+CALLED, WRITTEN = 16, 2
+"""Multiply-adds that take as long as what is called, such as a sigmoid of one unit, and as a sum or a product of it."""
+
+
+def _cost(expression: Expression) -> int:
+    return CALLED if isinstance(expression, Apply) and expression.operation in BY_CALL else WRITTEN
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +116,15 @@ class Shape:
         rows = measure_areas(plan, self.sizes)["rows.record"]
         return (self.time + 1) * rows * layout.members(self.batch) * layout.lanes
 
-    def _way(self, kernel: jit.Kernel) -> Way:
+    def _work(self, plan: Plan) -> int:
+        """Of a step for each sequence, in multiply-adds that take as long."""
         size = dict(self.sizes)
-        # Multiply-adds of a step for each sequence, some more for what is done unit by unit.
-        matrices = self.task.cell.shapes.matrices.values()
-        work = sum(size[rows] * size[columns] for rows, columns in matrices) + 8 * sum(size.values())
+        products = sum(size[rows] * size[columns] for rows, columns in self.task.cell.shapes.matrices.values())
+        lines = (line for part in plan.parts.values() for phase in part.phases for line in phase.lines)
+        return products + sum(size[plan.widths[line.name]] * _cost(line.expression) for line in lines)
+
+    def _way(self, kernel: jit.Kernel) -> Way:
+        work = self._work(kernel.plan)
         way = Way(kernel, self.sizes, self.form.parameters, self.time, self.replicas, self.batch, work)
         states = [
             (f"{side}.{name}", name) for side in ("final", "d.start", "d.fresh") for name in self.task.cell.states

@@ -142,7 +142,7 @@ class StandingHead:
             target: (R, B), or (R, B, O), as the loss wants it.
         """
         if hidden is not self.hidden:
-            self.hidden.copy_(hidden)
+            self.hidden.copy_(hidden.detach())
         self.target = target if target.is_contiguous() or target[0].is_contiguous() else target.contiguous()
         apart = self.target.stride(0) * target.element_size()
         np.add(self._replicas * apart, self.target.data_ptr(), out=self._targets)
