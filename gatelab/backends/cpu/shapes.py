@@ -121,7 +121,7 @@ class Shape:
         size = dict(self.sizes)
         products = sum(size[rows] * size[columns] for rows, columns in self.task.cell.shapes.matrices.values())
         lines = (line for part in plan.parts.values() for phase in part.phases for line in phase.lines)
-        return products + sum(size[plan.widths[line.name]] * _cost(line.expression) for line in lines)
+        return products + sum(size.get(plan.widths[line.name], 1) * _cost(line.expression) for line in lines)
 
     def _way(self, kernel: jit.Kernel) -> Way:
         work = self._work(kernel.plan)
