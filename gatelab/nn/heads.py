@@ -68,22 +68,6 @@ class Head(nn.Module):
             return torch.baddbmm(bias, hidden, weight)
         return torch.baddbmm(bias, hidden.flatten(1, -2), weight).view(*hidden.shape[:-1], -1)
 
-    def backward(self, hidden: Tensor, arriving: Tensor) -> Tensor:
-        """What autograd would come to, without it, for a head with replicas.
-
-        Args:
-            hidden: what was read, (R, ..., H).
-            arriving: the gradient of the answers, (R, ..., O).
-
-        Returns:
-            The gradient of `hidden`; those of weight and bias are written over.
-        """
-        assert self.weight.grad is not None
-        flat, gradient = hidden.flatten(1, -2), arriving.flatten(1, -2)
-        self.weight.grad.copy_(torch.bmm(flat.mT, gradient).mT)
-        torch.sum(gradient, -2, out=self.bias.grad)
-        return torch.bmm(gradient, self.weight).view(hidden.shape)
-
 
 def last_valid(output: Tensor, lengths: Tensor | None) -> Tensor:
     """The output after each sequence's last step, ([R,] B, H), of outputs ([R,] T, B, H)."""

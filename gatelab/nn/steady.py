@@ -49,14 +49,18 @@ class Steady:
 
         The states are those of the last layer only, if nothing is to go on from them.
         """
-        self._begun, learns = None, torch.is_grad_enabled()
-        stack = self.find(x, lengths, learns) if state is None else None
+        stack = self.find(x, lengths, torch.is_grad_enabled()) if state is None else None
+        return self.run(stack, x, state, lengths)
+
+    def run(self, stack: Stack | None, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """The same with what `find` gave for this call."""
         if stack is None:
+            self._begun = None
             output, state = self.layer(x, state, lengths)
             return output, state
+        learns = torch.is_grad_enabled()
         stack.forward(x.detach(), lengths)
-        if learns:
-            self._begun = stack, x
+        self._begun = (stack, x) if learns else None
         return stack.leaves(learns)
 
     def backward(self) -> None:

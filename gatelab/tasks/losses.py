@@ -6,9 +6,6 @@ floor of 0.503 that no training goes below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,28 +34,6 @@ def mean_binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """The mean over the batch of -log p(target), (R,), in nats; O is 1, `target` (R, B) holds 0 or 1."""
     entropy = functional.binary_cross_entropy_with_logits(logits.squeeze(-1), target, reduction="none")
     return entropy.mean(-1)
-
-
-def _slope_of_entropies(logits: Tensor, target: Tensor, share: float, dim: int = -1) -> Tensor:
-    """Of `share` times the sum of all -log p(target); the classes are on axis `dim`."""
-    chances = functional.log_softmax(logits, dim)
-    own = torch.zeros_like(logits).scatter_(dim, target.unsqueeze(dim), -share)
-    return torch.ops.aten._log_softmax_backward_data(own, chances, dim, logits.dtype)  # type: ignore[no-any-return]
-
-
-def _slope_of_binary(logits: Tensor, target: Tensor) -> Tensor:
-    return (logits.squeeze(-1).sigmoid() - target).mul_(1 / target.shape[-1]).unsqueeze(-1)
-
-
-SLOPES: dict[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]] = {
-    summed_cross_entropy: lambda logits, target: _slope_of_entropies(logits.movedim(-1, 1), target, 1.0, dim=1).movedim(
-        1, -1
-    ),
-    mean_cross_entropy: lambda logits, target: _slope_of_entropies(logits, target, len(target) / target.numel()),
-    mean_binary_cross_entropy: _slope_of_binary,
-    mean_squared_error: lambda answers, target: (answers - target).mul_(2 * len(target) / target.numel()),
-}
-"""The gradients of losses by the answers, shaped as these. For other losses autograd finds them."""
 
 
 def accuracy_of_classes(logits: Tensor, target: Tensor) -> Tensor:

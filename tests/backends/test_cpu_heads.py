@@ -140,6 +140,23 @@ def test_other_inputs_and_targets_wherever_they_lie():
         assert_close(head.run(other, lying), expected, torch.float32)
 
 
+@pytest.mark.parametrize("size", [(1, 1, 1, 1, 1), (3, 5, 9, 17, 4), (2, 12, 1, 3, 20), (1, 7, 16, 8, 1)], ids=str)
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+def test_an_answer_at_every_step(loss, size, dtype):
+    """What is read lies as layers leave it, (T, R, B, H)."""
+    replicas, steps, batch, hidden, outputs = size
+    read, weight, bias, target = case(loss, (replicas, steps * batch, hidden, outputs), dtype)
+    lying = read.view(replicas, steps, batch, hidden).transpose(0, 1).contiguous().transpose(0, 1)
+    assert suits(lying, weight)
+    ours = by_kernels(loss, lying, weight, bias, target.unflatten(1, (steps, batch)))
+    theirs = by_torch(loss, read, weight, bias, target)
+    assert ours[2].stride() == lying.stride() or 1 in size
+    for place in (0, 2):  # Answers, and the gradient of what is read.
+        ours[place] = ours[place].flatten(1, 2)
+    assert_close(ours, theirs, dtype)
+
+
 def test_what_does_not_suit():
     read, weight, *_ = case(mean_cross_entropy, (2, 20, 8, 5), torch.float32)
     assert suits(read, weight)

@@ -25,10 +25,12 @@ MULTIPLY = (
     ("i64", "depth"),
     ("i64", "columns"),
     ("ptr", "first"),
+    ("i64", "first_row"),
 )
-"""out (rows, columns) = first (columns) + left (rows, depth) @ right (depth, columns).
+"""out (rows, columns) = first (rows, columns) + left (rows, depth) @ right (depth, columns).
 
-`out_row` and the like count the numbers from one row, or column, to the next; where none is named there is one.
+`out_row` and the like count the numbers from one row, or column, to the next; where none is named there is one. A
+`first_row` of 0 adds the same to each row; `first` may be `out`.
 """
 
 TURN = (("ptr", "out"), ("ptr", "matrix"), ("i64", "rows"), ("i64", "columns"))
@@ -43,8 +45,7 @@ def multiply(form: Form, name: str) -> Code:
     with code.flushed(), code.loop(blocks) as block:
         column = code.multiply(block.index, form.lanes)
         there = code.lanes_below(code.whole("sub", "%columns", column))
-        first = code.load_some(code.item("%first", column), there)
-        write = partial(_rows, code, column, there, first)
+        write = partial(_rows, code, column, there)
         with code.when(code.less("0", whole)), code.loop(whole, step=ROWS) as row:
             write(row.index, ROWS)
         with code.when(code.less(whole, "%rows")), code.loop("%rows", start=whole) as row:
@@ -52,20 +53,23 @@ def multiply(form: Form, name: str) -> Code:
     return code
 
 
-def _rows(code: Code, column: str, there: str, first: str, row: str, count: int) -> None:
+def _rows(code: Code, column: str, there: str, row: str, count: int) -> None:
     """So many rows of the result, one vector of each."""
     form = code.form
-    lefts = [code.item("%left", code.multiply(code.add(row, k), "%left_row")) for k in range(count)]
+    rows = [code.add(row, k) for k in range(count)]
+    lefts = [code.item("%left", code.multiply(own, "%left_row")) for own in rows]
+    firsts = [code.add(code.multiply(own, "%first_row"), column) for own in rows]
+    carried = [(form.vector, code.load_some(code.item("%first", place), there)) for place in firsts]
     right = code.item("%right", column)
-    with code.loop("%depth", carried=[(form.vector, first)] * count) as step:
+    with code.loop("%depth", carried=carried) as step:
         own = code.load_some(code.item(right, code.multiply(step.index, "%right_row")), there)
         along = code.multiply(step.index, "%left_column")
         step.following = tuple(
             code.fma(code.spread(code.item(left, along)), own, total)
             for left, total in zip(lefts, step.carried, strict=True)
         )
-    for k, total in enumerate(step.following):
-        place = code.add(code.multiply(code.add(row, k), "%out_row"), column)
+    for own, total in zip(rows, step.following, strict=True):
+        place = code.add(code.multiply(own, "%out_row"), column)
         code.store_some(total, code.item("%out", place), there)
 
 

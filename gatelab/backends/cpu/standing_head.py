@@ -4,7 +4,7 @@ For a head as small as those of most tasks a call of torch is several times the 
 makes a dozen of them. And a product of MKL's for one head may have other bits than the same among several, where ours
 is computed for each replica as if it were alone.
 
-R replicas, B sequences, H hidden, O outputs.
+R replicas, T steps, B sequences, H hidden, O outputs; T is there only if every output is read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from gatelab.backends.cpu.program import Job, Own, Program
 MOST = 2**20
 """Multiply-adds of a replica's head, up to which it is faster than torch's."""
 
-Strided = tuple[int, int, int]
+Matrix = tuple[int, int, int]
 """A matrix: its address, and the numbers from row to row and from column to column."""
 
 BITS = {torch.float32: 32, torch.float64: 64}
@@ -67,11 +68,10 @@ def functions(loss: str, bits: int, host: Host) -> Functions:
 
 
 def suits(hidden: Tensor, weight: Tensor) -> bool:
-    """Whether it is ours to read `hidden` (R, B, H) with `weight` (R, O, H), lying as they do."""
+    """Whether it is ours to read `hidden` (R, [T,] B, H) with `weight` (R, O, H), lying as they do."""
     return (
         hidden.dtype in BITS
-        and hidden.ndim == 3
-        and hidden.is_contiguous()
+        and hidden[(0,) * (hidden.ndim - 2)].is_contiguous()
         and weight.is_contiguous()
         and hidden[0].numel() * weight.shape[-2] <= MOST
     )
@@ -81,9 +81,9 @@ class StandingHead:
     """A head and its loss. What it gives is in the same memory each time, so the next call takes it.
 
     Attributes:
-        answers: (R, B, O).
+        answers: (R, [T,] B, O).
         losses: (R,).
-        d_hidden: the gradient of the sum of the losses by what is read, (R, B, H), if gradients are wanted.
+        d_hidden: the gradient of the sum of the losses by what is read, (R, [T,] B, H), if gradients are wanted.
     """
 
     def __init__(
@@ -91,42 +91,53 @@ class StandingHead:
     ) -> None:
         """
         Args:
-            hidden: what is read, (R, B, H), contiguous.
+            hidden: what is read, (R, B, H), or (R, T, B, H) for an answer at every step; each step's is contiguous.
             weight: (R, O, H), contiguous.
             bias: (R, O), contiguous.
             gradients: where those of weight and bias go, contiguous; None for losses alone.
         """
-        replicas, batch, width = hidden.shape
-        outputs = weight.shape[-2]
-        self.hidden, self.answers = hidden, hidden.new_empty(replicas, batch, outputs)
+        replicas, *lead, width = hidden.shape
+        outputs, steps = weight.shape[-2], lead[0] if len(lead) > 1 else 1
+        self.hidden, self.answers = hidden, hidden.new_empty(replicas, *lead, outputs)
         self.losses, self.d_hidden = hidden.new_empty(replicas), torch.empty_like(hidden)
         self.target: Tensor | None = None
         slopes, turned = torch.empty_like(self.answers), weight.new_empty(replicas, width, outputs)
         zeros, one = hidden.new_zeros(max(width, outputs)), hidden.new_ones(())
         self._held = weight, bias, gradients, slopes, turned, zeros, one
         found = functions(loss.name, BITS[hidden.dtype], this_host())
-        divisor = {None: 1, "sequences": batch, "answers": batch * outputs}[loss.over]
+        answers, batch = prod(lead), lead[-1]
+        divisor = {None: 1, "sequences": answers, "answers": answers * outputs}[loss.over]
 
         def jobs(replica: int) -> Iterator[Job]:
             def at(tensor: Tensor) -> int:
                 return tensor[replica].data_ptr()
 
-            def multiply(out: int, left: Strided, right: int, sizes: tuple[int, int, int], first: Tensor) -> Job:
-                rows, depth, columns = sizes
-                start = first.data_ptr() if first is zeros else at(first)
-                return (found.multiply, out, columns, *left, right, columns, rows, depth, columns, start)
+            def each(tensor: Tensor) -> list[int]:
+                """Where those of each step lie."""
+                own = tensor[replica]
+                apart = own.stride(0) * own.element_size() if len(lead) > 1 else 0
+                return [own.data_ptr() + step * apart for step in range(steps)]
 
-            read, slope = at(hidden), at(slopes)
+            def multiply(out: int, left: Matrix, right: int, sizes: tuple[int, int, int], first: Matrix) -> Job:
+                (start, row, _), (rows, depth, columns) = first, sizes
+                return (found.multiply, out, columns, *left, right, columns, rows, depth, columns, start, row)
+
+            nothing, read, slope = (zeros.data_ptr(), 0, 1), each(hidden), each(slopes)
             yield found.turn, at(turned), at(weight), outputs, width
-            yield multiply(at(self.answers), (read, width, 1), at(turned), (batch, width, outputs), bias)
-            yield found.loss, at(self.answers), Own(replica), at(self.losses), slope, batch, outputs, divisor
-            if gradients is not None:
-                d_weight, d_bias = map(at, gradients)
-                yield multiply(at(self.d_hidden), (slope, outputs, 1), at(weight), (batch, outputs, width), zeros)
-                yield multiply(d_weight, (slope, 1, outputs), read, (outputs, batch, width), zeros)
-                yield multiply(d_bias, (one.data_ptr(), 0, 0), slope, (1, batch, outputs), zeros)
+            for there, own in zip(each(self.answers), read, strict=True):
+                yield multiply(there, (own, width, 1), at(turned), (batch, width, outputs), (at(bias), 0, 1))
+            yield found.loss, at(self.answers), Own(replica), at(self.losses), at(slopes), answers, outputs, divisor
+            if gradients is None:
+                return
+            d_weight, d_bias = map(at, gradients)
+            so_far, so_far_of_bias = nothing, nothing
+            for there, own, arriving in zip(each(self.d_hidden), read, slope, strict=True):
+                yield multiply(there, (arriving, outputs, 1), at(weight), (batch, outputs, width), nothing)
+                yield multiply(d_weight, (arriving, 1, outputs), own, (outputs, batch, width), so_far)
+                yield multiply(d_bias, (one.data_ptr(), 0, 0), arriving, (1, batch, outputs), so_far_of_bias)
+                so_far, so_far_of_bias = (d_weight, width, 1), (d_bias, outputs, 1)
 
-        work = 3 * replicas * batch * width * outputs
+        work = 3 * replicas * answers * width * outputs
         threads = min(torch.get_num_threads(), replicas, 1 + work // WORTH_A_THREAD)
         parts = [[job for replica in range(*part) for job in jobs(replica)] for part in shares(replicas, threads)]
         program = Program([parts], replicas, [])
@@ -139,7 +150,7 @@ class StandingHead:
 
         Args:
             hidden: what it was made with, or a tensor like it, which is copied there.
-            target: (R, B), or (R, B, O), as the loss wants it.
+            target: (R, [T,] B), or (R, [T,] B, O), as the loss wants it.
         """
         if hidden is not self.hidden:
             self.hidden.copy_(hidden.detach())

@@ -21,7 +21,7 @@ import torch
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.jit import assemble
 
-ARGUMENTS = 11
+ARGUMENTS = 12
 """Of a function; what a shorter one is given too much it does not read."""
 
 WORDS = 1 + ARGUMENTS
