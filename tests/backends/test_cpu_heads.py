@@ -9,6 +9,7 @@ import torch
 from gatelab.backends.cpu import standing_head
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.standing_head import Loss, StandingHead, suits
+from gatelab.errors import ShapeError, TaskError
 from gatelab.tasks.losses import (
     mean_binary_cross_entropy,
     mean_cross_entropy,
@@ -155,6 +156,27 @@ def test_an_answer_at_every_step(loss, size, dtype):
     for place in (0, 2):  # Answers, and the gradient of what is read.
         ours[place] = ours[place].flatten(1, 2)
     assert_close(ours, theirs, dtype)
+
+
+@pytest.mark.parametrize("wrong", [5, -1, 2**40])
+def test_a_target_that_is_no_class_is_named(wrong):
+    read, weight, bias, target = case(mean_cross_entropy, (3, 20, 8, 5), torch.float32)
+    target[1, 3] = wrong
+    head = StandingHead(read, weight, bias, LOSSES[mean_cross_entropy], None)
+    with pytest.raises(TaskError, match=rf"targets {wrong}, where the answers have 5 classes\.\nCount from 0"):
+        head.run(read, target)
+    target[1, 3] = 0
+    assert head.run(read, target)[1].isfinite().all()
+
+
+def test_targets_of_another_shape_or_dtype():
+    read, weight, bias, target = case(mean_cross_entropy, (3, 20, 8, 5), torch.float32)
+    head = StandingHead(read, weight, bias, LOSSES[mean_cross_entropy], None)
+    expected = head.run(read, target)[1].clone()
+    assert torch.equal(head.run(read, target.to(torch.int32))[1], expected)
+    for shape in ((3, 20, 1), (3, 19), (20,)):
+        with pytest.raises(ShapeError, match=r"targets have shape .* where the answers have \(3, 20, 5\)\.\nGive"):
+            head.run(read, torch.zeros(shape, dtype=torch.long))
 
 
 def test_what_does_not_suit():

@@ -1,7 +1,6 @@
 """Losses of the answers of a replica, and their gradients, in one go.
 
-A: answers, one behind the other. The loss of B sequences with O outputs each is divided by `divisor`, which makes the
-mean of a sum.
+The sum over B sequences, each with O outputs, is divided by `divisor`, which makes it a mean.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ LOSS = (
     ("i64", "sequences"),
     ("i64", "outputs"),
     ("i64", "divisor"),
+    ("ptr", "wrong"),
 )
 """The arguments of a loss: answers (B, O); where the address of its target stands; the number to write; the gradient
-(B, O) to write; B; O; what the sum is divided by."""
+(B, O) to write; B; O; what the sum is divided by; a whole number that becomes 1 if a target is no class."""
 
 
 def binary(form: Form, name: str) -> Code:
@@ -73,7 +73,7 @@ def classes(form: Form, name: str) -> Code:
             with code.loop(blocks) as block:
                 power, there = _part(code, slopes, block.index)
                 _store_part(code, code.binary("fmul", power, factor), slopes, block.index, there)
-            right = code.value(f"load i64, ptr {code.value(f'getelementptr i64, ptr {target}, i64 {sequence.index}')}")
+            right = _class(code, code.value(f"getelementptr i64, ptr {target}, i64 {sequence.index}"))
             place = code.item(slopes, right)
             less = code.binary("fsub", code.spread(place), share)
             code.put(code.value(f"extractelement {form.vector} {less}, i32 0"), place)
@@ -111,6 +111,15 @@ def _one_by_one(form: Form, name: str, each: Callable[[Code, str, str], tuple[st
         loss = code.binary("fdiv", code.splat(code.total(block.following[0])), divisor)
         code.put(code.value(f"extractelement {form.vector} {loss}, i32 0"), "%loss")
     return code
+
+
+def _class(code: Code, pointer: str) -> str:
+    """The class at a place; the first one, and a mark in `wrong`, where none of that number is there."""
+    found = code.value(f"load i64, ptr {pointer}")
+    is_none = code.value(f"icmp uge i64 {found}, %outputs")
+    with code.when(is_none):
+        code.write("store i64 1, ptr %wrong")
+    return code.value(f"select i1 {is_none}, i64 0, i64 {found}")
 
 
 def _divisor(code: Code) -> str:

@@ -26,6 +26,7 @@ from gatelab.backends.cpu.jit import assemble, form_of, module_text
 from gatelab.backends.cpu.launch import WORTH_A_THREAD, shares
 from gatelab.backends.cpu.losses import LOSSES
 from gatelab.backends.cpu.program import Job, Own, Program
+from gatelab.errors import ShapeError, TaskError
 
 MOST = 2**20
 """Multiply-adds of a replica's head, up to which it is faster than torch's."""
@@ -100,7 +101,6 @@ class StandingHead:
         outputs, steps = weight.shape[-2], lead[0] if len(lead) > 1 else 1
         self.hidden, self.answers = hidden, hidden.new_empty(replicas, *lead, outputs)
         self.losses, self.d_hidden = hidden.new_empty(replicas), torch.empty_like(hidden)
-        self.target: Tensor | None = None
         slopes, turned = torch.empty_like(self.answers), weight.new_empty(replicas, width, outputs)
         zeros, one = hidden.new_zeros(max(width, outputs)), hidden.new_ones(())
         self._held = weight, bias, gradients, slopes, turned, zeros, one
@@ -126,7 +126,8 @@ class StandingHead:
             yield found.turn, at(turned), at(weight), outputs, width
             for there, own in zip(each(self.answers), read, strict=True):
                 yield multiply(there, (own, width, 1), at(turned), (batch, width, outputs), (at(bias), 0, 1))
-            yield found.loss, at(self.answers), Own(replica), at(self.losses), at(slopes), answers, outputs, divisor
+            loss_of = at(self.answers), Own(replica), at(self.losses), at(slopes)
+            yield found.loss, *loss_of, answers, outputs, divisor, Own(replicas)
             if gradients is None:
                 return
             d_weight, d_bias = map(at, gradients)
@@ -140,23 +141,41 @@ class StandingHead:
         work = 3 * replicas * answers * width * outputs
         threads = min(torch.get_num_threads(), replicas, 1 + work // WORTH_A_THREAD)
         parts = [[job for replica in range(*part) for job in jobs(replica)] for part in shares(replicas, threads)]
-        program = Program([parts], replicas, [])
-        self._words = program.place(array("q", [0] * replicas), 0)
+        program = Program([parts], replicas + 1, [])
+        self._words = program.place(array("q", [0] * (replicas + 1)), 0)
+        """Where the target of each replica lies, whether some are wrong, and the jobs."""
         self._starts, self._replicas = program.starts(self._words), np.arange(replicas)
         self._targets = np.frombuffer(self._words, np.int64)[:replicas]
+        self._target_shape = self.answers.shape if loss.name == "squares" else self.answers.shape[:-1]
+        self._target_dtype = torch.long if loss.name == "classes" else hidden.dtype
 
     def run(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Fills everything; gives answers and losses.
 
         Args:
             hidden: what it was made with, or a tensor like it, which is copied there.
-            target: (R, [T,] B), or (R, [T,] B, O), as the loss wants it.
+            target: (R, [T,] B), or for squares (R, [T,] B, O).
+
+        Raises:
+            ShapeError: targets of another shape.
+            TaskError: targets that are no classes.
         """
         if hidden is not self.hidden:
             self.hidden.copy_(hidden.detach())
-        self.target = target if target.is_contiguous() or target[0].is_contiguous() else target.contiguous()
-        apart = self.target.stride(0) * target.element_size()
-        np.add(self._replicas * apart, self.target.data_ptr(), out=self._targets)
+        if target.shape != self._target_shape:
+            raise ShapeError(
+                f"The targets have shape {tuple(target.shape)}, where the answers have {tuple(self.answers.shape)}.\n"
+                f"Give {tuple(self._target_shape)}."
+            )
+        if target.dtype != self._target_dtype or not (target.is_contiguous() or target[0].is_contiguous()):
+            target = target.to(self._target_dtype).contiguous()
+        self._target = target  # Must not be freed before it is read.
+        np.add(self._replicas * (target.stride(0) * target.element_size()), target.data_ptr(), out=self._targets)
         for start in self._starts:
             start()
+        if self._words[len(self._replicas)]:
+            self._words[len(self._replicas)] = 0
+            found, classes = sorted(set(target.flatten().tolist())), self.answers.shape[-1]
+            wrong = ", ".join(str(value) for value in found if not 0 <= value < classes)
+            raise TaskError(f"There are targets {wrong}, where the answers have {classes} classes.\nCount from 0.")
         return self.answers, self.losses
