@@ -204,6 +204,27 @@ def test_awkward_sizes(B, T, I, H):
     same(everything(asked, cpu.run), everything(asked, eager.run), **tolerance)
 
 
+@pytest.mark.parametrize("H", [3, 30])
+@pytest.mark.parametrize("cell", ["lstm", "gru_original", "qrnn"])
+def test_padding_changes_no_bit(cell, H):
+    """A seed among others is padded to the longest sequence of all, and must not be told by its gradients."""
+    torch.manual_seed(1)
+    layer, x, lengths = (
+        gl.Recurrent(cell, 4, H),
+        randn(150, 9, 4, seed=0, dtype=torch.float32),
+        torch.randint(1, 138, (9,)),
+    )
+    lengths[0], found = 137, []
+    for steps in (137, 138, 150):
+        own = x[:steps].clone().requires_grad_()
+        output, state = layer(own, lengths=lengths)
+        (output.square().sum() + sum(part.sum() for part in state)).backward()
+        found.append([output[:137], *state, own.grad[:137], *(value.grad for value in layer.parameters())])
+        layer.zero_grad()
+    assert all(map(torch.equal, found[0], found[1]))
+    assert all(map(torch.equal, found[0], found[2]))
+
+
 @pytest.mark.parametrize("bits", [256, 128])
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
 def test_narrower_vectors_agree(bits, dtype):

@@ -1,5 +1,7 @@
 """The training loop: replicas as if alone, stops, divergence, and the same bits after a resume."""
 
+import csv
+
 import pytest
 import torch
 
@@ -43,6 +45,20 @@ def killed_at(step):
     ],
 )
 def test_a_replica_is_its_seed_alone(task, cell, options):
+    check_seeds_alone(task, cell, **options)
+
+
+def test_a_replica_is_its_seed_alone_on_texts_of_all_lengths(tmp_path):
+    """Batches are as long as their longest text, those of several seeds as the longest of all."""
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="") as file:
+        rows = [(k % 2, f"a {('dull', 'fine')[k % 2]} film" + " and so on" * (k * 7 % 60)) for k in range(100)]
+        csv.writer(file).writerows([("label", "text"), *rows])
+    given = {"csv": str(path), "vectors": "learned", "dimensions": 4}
+    check_seeds_alone("sentiment", "lstm", hidden_size=20, batch_size=8, options=given)
+
+
+def check_seeds_alone(task, cell, **options):
     together = fit(settings_for(task, cell, **options))
     for replica, seed in enumerate((0, 1, 2)):
         alone = fit(settings_for(task, cell, seeds=(seed,), **options))

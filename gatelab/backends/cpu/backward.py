@@ -27,9 +27,10 @@ def backward_kernel(plan: Plan, form: Form, prefix: str) -> tuple[Code, Tables]:
             _clear(code, code.multiply(tables.number("rows.states"), tile.members), tile.scratch("d.fresh"))
         chunks = code.whole("sdiv", code.add("%T", code.whole("sub", "%chunk", 1)), "%chunk")
         with code.loop(chunks, carried=[("ptr", pointer) for pointer in gradients]) as chunk:
-            end = code.whole("sub", "%T", code.multiply(chunk.index, "%chunk"))
-            t = _at_least_zero(code, code.whole("sub", end, "%chunk"))
-            slots = code.whole("sub", end, t)
+            # Counted from the first step, as forwards, so that steps added behind the ends of sequences change no sum.
+            earlier = code.whole("sub", code.whole("sub", chunks, 1), chunk.index)
+            t = code.multiply(earlier, "%chunk")
+            slots = code.least(code.whole("sub", "%T", t), "%chunk")
             tile.chunk_comes_in(t, slots)
             symbol = task.cell.width(task.cell.output)
             tile.come_in("d.output", symbol, tile.chunk("d.output", "0"), t, slots, zeros=True)
@@ -55,10 +56,6 @@ def backward_kernel(plan: Plan, form: Form, prefix: str) -> tuple[Code, Tables]:
 def _clear(code: Code, rows: str, target: str) -> None:
     with code.when(code.less("0", rows)), code.loop(rows) as loop:
         code.store(code.form.constant(0.0), code.row(target, loop.index))
-
-
-def _at_least_zero(code: Code, value: str) -> str:
-    return code.value(f"select i1 {code.less(value, 0)}, i64 0, i64 {value}")
 
 
 def _step(tile: Tile, part: str, t: str, slot: str, gradients: tuple[str, ...]) -> Step:
