@@ -1,4 +1,4 @@
-"""`gatelab ablate`: which gates a cell needs on a table of one's own."""
+"""`gatelab ablate`: which gates a cell needs on data of one's own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from gatelab.studies.workers import workers_for
 
 
 def command(
-    data: Annotated[Path, typer.Argument(help="A CSV file with a line of names; a series a row a step.")],
-    target: Annotated[str, typer.Option(help="The column to forecast, or of the texts' classes.")],
+    data: Annotated[Path, typer.Argument(help="A CSV file with a line of names, or a .ts file of labelled series.")],
+    target: Annotated[str | None, typer.Option(help="The column to forecast, or of the texts' classes.")] = None,
     text: Annotated[str | None, typer.Option(help="The column of texts; else the one with the longest.")] = None,
     forecast: Annotated[bool, typer.Option("--forecast", help="Forecast the target, though there are texts.")] = False,
+    test: Annotated[Path | None, typer.Option(help="Of labelled series those of the test; else NAME_TEST.ts.")] = None,
     cell: Annotated[str, typer.Option(help="A name, or the path of a text file of equations.")] = "lstm",
     hidden: Annotated[int | None, typer.Option(min=1, help="Hidden size; else the preset's.")] = None,
     quick: Quick = False,
@@ -40,7 +41,7 @@ def command(
     set_up_process(threads)
     if text is not None and forecast:
         raise OptionError("--text tells classes by a column of texts, --forecast forecasts.\nTake one of them out.")
-    study, options = make_ablation(cell, data, target, text=text, forecast=forecast, hidden_size=hidden)
+    study, options = make_ablation(cell, data, target, text=text, forecast=forecast, test=test, hidden_size=hidden)
     given = read_pairs(option or [], "-o ahead=12")
     plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options={**options, **given})
     store = Store(out / plan.name)

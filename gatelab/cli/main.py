@@ -34,7 +34,7 @@ COMMANDS = {
         "gatelab.cli.probe", "Look inside a finished run: its gates and states as tables, figures, a page."
     ),
     "study": Command("gatelab.cli.study", "Compare cells over tasks, sizes and seeds; goes on where it was."),
-    "ablate": Command("gatelab.cli.ablate", "Which gates a cell needs on a table of your own: leave out each in turn."),
+    "ablate": Command("gatelab.cli.ablate", "Which gates a cell needs on data of your own: leave out each in turn."),
     "classify": Command("gatelab.cli.classify", "Classify texts with a trained model."),
     "generate": Command("gatelab.cli.generate", "Write a text, or go on with a series, from a trained model."),
     "open": Command("gatelab.cli.open", "Open runs in the browser: change the input, watch and hold the gates."),

@@ -49,3 +49,19 @@ def test_a_slip_is_wrong_usage_or_a_failure_with_a_cure(command, readings):
     assert (code, "Take a cell with gates" in err) == (2, True)
     code, _, err = command("ablate", readings, "--target", "load", "--text", "note", "--forecast")
     assert (code, "Take one of them out" in err) == (2, True)
+
+
+def test_labelled_series(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    head = "@problemName Waves\n@timeStamps false\n@univariate true\n@classLabel true low high\n@data\n"
+    for part, count in (("TRAIN", 20), ("TEST", 8)):
+        rows = [
+            ",".join(f"{np.sin(k * n):.3f}" for n in range(6 + k % 3)) + f":{('low', 'high')[k % 2]}"
+            for k in range(count)
+        ]
+        (tmp_path / f"Waves_{part}.ts").write_text(head + "\n".join(rows) + "\n")
+    few = ("--steps", "5", "--seeds", "2", "--workers", "1", "--hidden", "3", "--no-page")
+    code, out, err = command("ablate", "Waves_TRAIN.ts", *few)
+    assert code == 0, err
+    assert "2 classes, 1 channel, 6 to 8 steps" in out.replace("1 channels", "1 channel")
+    assert out.endswith("Too few seeds to tell: i, f, o.\n")

@@ -58,6 +58,38 @@ def test_numbers_with_fractions_are_forecast_and_whole_ones_where_that_is_asked(
     assert list(make_ablation("lstm", whole, "load", forecast=True)[0].tasks) == ["series"]
 
 
+def test_labelled_series_have_their_classes_with_them(tmp_path):
+    train, test = table(tmp_path, "", "Arrow_TRAIN.ts"), table(tmp_path, "", "Arrow_TEST.ts")
+    other = table(tmp_path, "", "others.tsv")
+    study, options = make_ablation("gru", train)
+    assert (list(study.tasks), study.name) == (["series-classes"], "ablate-gru-Arrow-TRAIN")
+    assert study.about == "Which gates does gru need to know the classes of Arrow_TRAIN.ts?"
+    assert options == {"train": str(train), "test": str(test)}
+    assert make_ablation("gru", train, test=other)[1] == {"train": str(train), "test": str(other)}
+    assert make_ablation("gru", other, test=train)[1] == {"train": str(other), "test": str(train)}
+
+
+def test_a_table_of_tabs_has_a_target(tmp_path):
+    data = table(tmp_path, READINGS.replace(",", "\t"), "readings.tsv")
+    assert list(make_ablation("lstm", data, "load")[0].tasks) == ["series"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "says"),
+    [
+        ("Arrow_TRAIN.ts", {}, r"not beside it\.\nSay where they are: --test FILE"),
+        ("Arrow.ts", {}, r"not beside it\.\nSay where they are: --test FILE"),
+        ("readings.csv", {}, r"which column of readings\.csv to know\.\nSay it: --target COLUMN"),
+        ("readings.csv", {"forecast": True}, r"are of a table\.\nSay its column to know as well"),
+        ("Arrow.ts", {"text": "note"}, r"are of a table\.\nSay its column to know as well"),
+        ("readings.csv", {"target": "load", "test": Path("other.ts")}, r"--target of a table\.\nTake one of them out"),
+    ],
+)
+def test_what_is_asked_must_be_said(tmp_path, name, asked, says):
+    with pytest.raises(OptionError, match=says):
+        make_ablation("lstm", table(tmp_path, READINGS, name), **asked)
+
+
 def test_a_cell_of_ones_own(tmp_path):
     own = table(tmp_path, "g = sigmoid(W_g @ x + b_g)\nh = g * tanh(W @ x + R @ h)", "own.cell")
     study, options = make_ablation(str(own), table(tmp_path, READINGS), "load")
