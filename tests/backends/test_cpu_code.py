@@ -7,6 +7,7 @@ import gatelab as gl
 from gatelab.backends.cpu.host import Host
 from gatelab.backends.cpu.jit import form_of, kernel_text, library_text
 from gatelab.backends.cpu.layout import Layout
+from gatelab.backends.cpu.losses import LOSSES
 from gatelab.backends.cpu.outers import rows_of_block
 from gatelab.backends.cpu.plan import backward_plan, forward_plan
 from gatelab.backends.cpu.products import panels, tallest, widest
@@ -141,7 +142,8 @@ def test_the_text_is_a_module_for_arm(rows):
     except RuntimeError:
         pytest.skip("this LLVM makes no code for ARM")
     machine = target.create_target_machine(cpu=NEON.cpu, features=NEON.features, opt=2)
-    for text in (library_text(32, NEON, rows), *(kernel_text(Task(gl.cell(cell)), 32, NEON, rows) for cell in CELLS)):
+    kernels = [kernel_text(Task(gl.cell(cell)), 32, NEON, rows) for cell in CELLS]
+    for text in (library_text(32, NEON, rows), *kernels, *(functions_text(loss, 32, NEON) for loss in LOSSES)):
         assert "x86" not in text
         module = binding.parse_assembly(text)
         module.verify()

@@ -63,5 +63,5 @@ def test_labelled_series(command, tmp_path, monkeypatch):
     few = ("--steps", "5", "--seeds", "2", "--workers", "1", "--hidden", "3", "--no-page")
     code, out, err = command("ablate", "Waves_TRAIN.ts", *few)
     assert code == 0, err
-    assert "2 classes, 1 channel, 6 to 8 steps" in out.replace("1 channels", "1 channel")
+    assert "2 classes, 1 channel, 6 to 8 steps" in out
     assert out.endswith("Too few seeds to tell: i, f, o.\n")

@@ -62,10 +62,15 @@ class Functions:
 @lru_cache(maxsize=64)
 def functions(loss: str, bits: int, host: Host) -> Functions:
     """What a head with this loss needs, compiled once."""
-    form = form_of(bits, host)
+    engine = assemble(functions_text(loss, bits, host), host)
+    return Functions(**{name: engine.get_function_address(name) for name in ("multiply", "turn", "loss")}, owner=engine)
+
+
+def functions_text(loss: str, bits: int, host: Host) -> str:
+    """The same as text."""
     written = {"multiply": linear.multiply, "turn": linear.turn, "loss": LOSSES[loss]}
-    engine = assemble(module_text([write(form, name) for name, write in written.items()], host), host)
-    return Functions(**{name: engine.get_function_address(name) for name in written}, owner=engine)
+    form = form_of(bits, host)
+    return module_text([write(form, name) for name, write in written.items()], host)
 
 
 def suits(hidden: Tensor, weight: Tensor) -> bool:
