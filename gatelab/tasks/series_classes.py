@@ -134,7 +134,8 @@ def _facts(train: LabelledSeries, test: LabelledSeries, sizes: dict[str, int]) -
     facts = (
         f"{sizes['train']:,} series to learn from, {sizes.get('validation', 0):,} to choose weights on, "
         f"{len(test.labels):,} for the test.",
-        f"{len(train.names)} classes, {train.channels} channel{'s' * (train.channels != 1)}, {min(lengths):,} to {max(lengths):,} steps.",
+        f"{len(train.names)} classes, {train.channels} channel{'s' * (train.channels != 1)}, "
+        f"{min(lengths):,} to {max(lengths):,} steps.",
     )
     filled = train.filled + test.filled
     return (*facts, f"{filled:,} missing values were filled in.") if filled else facts

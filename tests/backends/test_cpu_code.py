@@ -11,6 +11,7 @@ from gatelab.backends.cpu.losses import LOSSES
 from gatelab.backends.cpu.outers import rows_of_block
 from gatelab.backends.cpu.plan import backward_plan, forward_plan
 from gatelab.backends.cpu.products import panels, tallest, widest
+from gatelab.backends.cpu.standing_head import functions_text
 from gatelab.backends.cpu.task import Task, with_masks
 from gatelab.language.expressions import Name, show, walk
 
