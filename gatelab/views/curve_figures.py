@@ -18,7 +18,7 @@ from gatelab.errors import OptionError
 from gatelab.studies.statistics import Array, median_interval
 from gatelab.tasks import find_task
 from gatelab.training.record import Run, SeedResult
-from gatelab.views.figures import INK, dot_of
+from gatelab.views.figures import INK, dot_of, write_below
 from gatelab.views.search_drawing import COLOURS
 
 DASHES = ("-", "--", "-.", ":")
@@ -100,7 +100,7 @@ def draw_curves(panels: Sequence[CurvePanel], title: str) -> Figure:
     note = f"Median of {counts} seeds; shade: an interval for it. A seed that has ended stays where it was."
     if seeds == [1]:
         note = "One seed a line."
-    figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#555555")
+    write_below(figure, note)
     return figure
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal
 
 import matplotlib
@@ -125,8 +126,18 @@ def draw_figure(data: FigureData) -> Figure:
     figure.suptitle(data.title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     has_reports = any(line.reported is not None for row in data.grid for panel in row for line in panel.rows)
     figure.legend(handles=_legend(has_reports), loc="outside upper right", ncols=4, frameon=False, fontsize=9)
-    figure.supxlabel(data.footnote, x=0.01, ha="left", fontsize=8, color="#555555")
+    write_below(figure, data.footnote)
     return figure
+
+
+LETTERS = 15
+"""Of a note below a figure on an inch."""
+
+
+def write_below(figure: Figure, note: str) -> None:
+    """A note in small letters, in lines as long as the figure is wide."""
+    lines = [part for line in note.splitlines() for part in wrap(line, int(LETTERS * figure.get_figwidth()))]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8, color="#555555")
 
 
 def width_beside(title: str, least: float) -> float:

@@ -20,7 +20,7 @@ from gatelab.probes.dynamics import Spectrum
 from gatelab.probes.flow import Flow, LayerFlow
 from gatelab.probes.hardening import ALL, SOFT, Hardening
 from gatelab.studies.statistics import FEWEST_FOR_MEDIAN, Array, median_interval, summarise
-from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR, FigureData, Panel, Row
+from gatelab.views.figures import FAINT, INK, REPORT_COLOUR, SEED_COLOUR, FigureData, Panel, Row, write_below
 
 STEADY = 3.0
 """Orders of magnitude that a gradient may change by and still count as steady."""
@@ -87,7 +87,7 @@ def draw_flow(lines: Sequence[FlowLine], title: str = "What is left of the gradi
     names = " or ".join(dict.fromkeys(line.name for line in lines))
     note = f"Gradient of the memory, {names}. Line: median of the seeds; shade: all of them. "
     note += f"Grey: within {STEADY:.0f} orders of magnitude, it holds."
-    figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#555555")
+    write_below(figure, note)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from gatelab.views.figures import FAINT, INK, width_beside
+from gatelab.views.figures import FAINT, INK, width_beside, write_below
 from gatelab.views.search_figures import Places, Scale, SearchFigure, SearchRow
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -45,7 +45,7 @@ def draw_search(data: SearchFigure) -> Figure:
     figure.suptitle(data.title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     figure.supylabel(f"{data.measure.name}, {data.measure.unit}".removesuffix(", "), fontsize=9, color=INK)
     figure.legend(handles=_legend(data), loc="outside upper right", ncols=4, frameon=False, fontsize=9)
-    figure.supxlabel(data.footnote, x=0.01, ha="left", fontsize=8, color="#555555")
+    write_below(figure, data.footnote)
     return figure
 
 

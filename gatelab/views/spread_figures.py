@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from gatelab.views.figures import FAINT, INK, SEED_COLOUR
+from gatelab.views.figures import FAINT, INK, SEED_COLOUR, write_below
 from gatelab.views.probes import Reading
 
 Shares = NDArray[np.float64]
@@ -62,7 +62,7 @@ def draw_spreads(found: Sequence[Spread], title: str) -> Figure:
     note = "Bars: share of steps, % of all units."
     if any(one.units > 1 for one in found):
         note += " Whiskers: where the middle 90 % of the units lie."
-    figure.supxlabel(note, x=0.01, ha="left", fontsize=8, color="#555555")
+    write_below(figure, note)
     return figure
 
 

@@ -1,10 +1,13 @@
 """Figures: the numbers are tested, and that drawing them gives the same files again."""
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from test_tables import digits_group, outcome, parity_group
 
 from gatelab.errors import StoreError
-from gatelab.views.figures import draw_figure, save_figure, study_figure
+from gatelab.views.figures import draw_figure, save_figure, study_figure, write_below
 
 
 @pytest.fixture
@@ -56,3 +59,14 @@ def test_files_are_the_same_again(found, tmp_path, task):
 def test_a_figure_that_cannot_be_written_is_one_clear_error(found, tmp_path):
     with pytest.raises(StoreError, match=r"digits\.png can't be written"):
         save_figure(draw_figure(study_figure(found, "digits")), tmp_path / "nowhere" / "digits")
+
+
+@pytest.mark.parametrize(
+    "note", ["short", "Otherwise: " + "train = /a/long/path/of/a/file.ts, " * 8, "/DATA/my_long_name" * 20]
+)
+def test_a_note_stays_within_the_figure(note):
+    figure = Figure(figsize=(6, 2))
+    write_below(figure, note)
+    (text,) = [text for text in figure.findobj(Text) if text.get_text() and text.get_text()[0] == note[0]]
+    assert text.get_window_extent(FigureCanvasAgg(figure).get_renderer()).x1 <= figure.bbox.x1
+    assert text.get_text().replace("\n", "").replace(" ", "") == note.replace(" ", "")
