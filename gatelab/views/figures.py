@@ -130,7 +130,7 @@ def draw_figure(data: FigureData) -> Figure:
     return figure
 
 
-LETTERS = 15
+LETTERS = 14
 """Of a note below a figure on an inch."""
 
 
