@@ -177,6 +177,8 @@ def _of_table(data: Path, target: str, text: str | None, forecast: bool, test: P
     """What is asked of a table."""
     if test is not None:
         raise OptionError("--test is of labelled series, --target of a table.\nTake one of them out.")
+    if data.suffix == ".ts":
+        raise OptionError(f"{data.name} holds labelled series, and --target is a column of a table.\nLeave it out.")
     table = read_csv(data)
     column = table.column(target)
     if text is None and not forecast and not _has_fractions(column):

@@ -82,6 +82,7 @@ def test_a_table_of_tabs_has_a_target(tmp_path):
         ("readings.csv", {}, r"which column of readings\.csv to know\.\nSay it: --target COLUMN"),
         ("readings.csv", {"forecast": True}, r"are of a table\.\nSay its column to know as well"),
         ("Arrow.ts", {"text": "note"}, r"are of a table\.\nSay its column to know as well"),
+        ("Arrow.ts", {"target": "load"}, r"holds labelled series, and --target is a column of a table\.\nLeave it out"),
         ("readings.csv", {"target": "load", "test": Path("other.ts")}, r"--target of a table\.\nTake one of them out"),
     ],
 )

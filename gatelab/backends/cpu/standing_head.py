@@ -31,8 +31,11 @@ from gatelab.errors import ShapeError, TaskError
 MOST = 2**20
 """Multiply-adds of a replica's head, up to which it is faster than torch's."""
 
-Matrix = tuple[int, int, int]
-"""A matrix: its address, and the numbers from row to row and from column to column."""
+Rows = tuple[int, int]
+"""A matrix whose rows are whole: its address, and the numbers from row to row; 0 for one row again and again."""
+
+Strided = tuple[int, int, int]
+"""Any matrix: its address, and the numbers from row to row and from column to column."""
 
 BITS = {torch.float32: 32, torch.float64: 64}
 
@@ -123,14 +126,14 @@ class StandingHead:
                 apart = own.stride(0) * own.element_size() if len(lead) > 1 else 0
                 return [own.data_ptr() + step * apart for step in range(steps)]
 
-            def multiply(out: int, left: Matrix, right: int, sizes: tuple[int, int, int], first: Matrix) -> Job:
-                (start, row, _), (rows, depth, columns) = first, sizes
-                return (found.multiply, out, columns, *left, right, columns, rows, depth, columns, start, row)
+            def multiply(out: int, left: Strided, right: int, sizes: tuple[int, int, int], first: Rows) -> Job:
+                rows, depth, columns = sizes
+                return (found.multiply, out, columns, *left, right, columns, rows, depth, columns, *first)
 
-            nothing, read, slope = (zeros.data_ptr(), 0, 1), each(hidden), each(slopes)
+            nothing, read, slope = (zeros.data_ptr(), 0), each(hidden), each(slopes)
             yield found.turn, at(turned), at(weight), outputs, width
             for there, own in zip(each(self.answers), read, strict=True):
-                yield multiply(there, (own, width, 1), at(turned), (batch, width, outputs), (at(bias), 0, 1))
+                yield multiply(there, (own, width, 1), at(turned), (batch, width, outputs), (at(bias), 0))
             loss_of = at(self.answers), Own(replica), at(self.losses), at(slopes)
             yield found.loss, *loss_of, answers, outputs, divisor, Own(replicas)
             if gradients is None:
@@ -141,7 +144,7 @@ class StandingHead:
                 yield multiply(there, (arriving, outputs, 1), at(weight), (batch, outputs, width), nothing)
                 yield multiply(d_weight, (arriving, 1, outputs), own, (outputs, batch, width), so_far)
                 yield multiply(d_bias, (one.data_ptr(), 0, 0), arriving, (1, batch, outputs), so_far_of_bias)
-                so_far, so_far_of_bias = (d_weight, width, 1), (d_bias, outputs, 1)
+                so_far, so_far_of_bias = (d_weight, width), (d_bias, outputs)
 
         work = 3 * replicas * answers * width * outputs
         threads = min(torch.get_num_threads(), replicas, 1 + work // WORTH_A_THREAD)
