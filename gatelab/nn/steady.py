@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gatelab.backends.cpu.standing import Standing
+from gatelab.backends.cpu.threads import Chain
 from gatelab.nn.direct import Ready, nothing_looks_on
 from gatelab.nn.recurrent import Recurrent
 from gatelab.nn.sequences import Lengths, Sequences, as_it_came, time_first
@@ -71,9 +72,9 @@ class Steady:
         if self._begun is None:
             return
         (stack, x), self._begun = self._begun, None
-        d_x = stack.backward(*stack.arrived())
-        if d_x is not None:
-            x.backward(d_x)
+        stack.backward(*stack.arrived())
+        if stack.d_x is not None:
+            x.backward(stack.d_x)
 
     def find(self, x: Tensor, lengths: Tensor | None, learns: bool) -> Stack | None:
         """What runs such a call on memory that stays; None if the layer itself has to.
@@ -115,8 +116,11 @@ class Stack:
     """Layers for inputs of one shape.
 
     Attributes:
-        output: of the last one, as `Recurrent.forward` gives it.
+        forwards: fills `output` and `final`.
+        backwards: after it, the gradients of the parameters, and `d_x`; empty if there are none.
+        output: of the last layer, as `Recurrent.forward` gives it.
         final: its states after the last step, each ([R,] B, W).
+        d_x: the gradient of the input, in its form, or None if it is not wanted.
     """
 
     def __init__(
@@ -132,38 +136,60 @@ class Stack:
         self.lead, self.dtype = (*x.shape[:-1], 1), x.dtype
         self.time = None if ragged is None else torch.arange(len(x)).view(-1, *[1] * (x.ndim - 2))
         self.lengths: Tensor | None = None
-        self.alive: Tensor | None = None
+        self.strides: tuple[int, ...] | None = None
+        """Of the last input, if kernels read it where it is."""
         for place, (known, parameters) in enumerate(layers):
             tensors = (x, *known.start, *parameters, None, None if ragged is None else ragged.alive)
             into = None if gradients is None else gradients[place]
-            self.layers.append(Standing(known.shape, tensors, into, to_input=place > 0 or to_input))
-            x = self.layers[-1].output
+            standing = Standing(known.shape, tensors, into, to_input=place > 0 or to_input)
+            if self.layers and into is not None:
+                self.layers[-1].arrive(standing.d_x, [None] * len(self.states))
+            self.layers.append(standing)
+            x = standing.output
         self.output, self.final = as_it_came(x, self.batch_first), self.layers[-1].final
+        first = self.layers[0].d_x
+        self.d_x = None if first is None else as_it_came(first, self.batch_first)
+        self.forwards = [start for layer in self.layers for start in layer.forwards.starts]
+        ways_back = [layer.backwards for layer in reversed(self.layers) if layer.backwards is not None]
+        self.backwards = [start for way in ways_back for start in way.starts]
+        self.run_forwards, self.run_backwards = Chain(self.forwards), Chain(self.backwards)
         self._leaves: dict[bool, tuple[Tensor, list[Tensor]]] = {}
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> None:
-        """Fills `output` and `final`; `x` and `lengths` are as in `Recurrent.forward`."""
-        x = time_first(x, self.batch_first)
+    def put(self, x: Tensor, lengths: Tensor | None) -> None:
+        """Has `forwards` read these, which are as in `Recurrent.forward`, and `backwards` too."""
         if self.time is not None and lengths is not self.lengths:
             assert lengths is not None
             self.lengths = lengths
-            self.alive = (self.time < lengths).unsqueeze(-1).to(self.dtype).expand(self.lead)
-        for layer in self.layers:
-            layer.forward(x, self.alive)
-            x = layer.output
+            alive = (self.time < lengths).unsqueeze(-1).to(self.dtype).expand(self.lead)
+            for layer in self.layers:
+                layer.put("alive", alive)
+        strides = x.stride()
+        if strides == self.strides:
+            self.layers[0].move("x", x.data_ptr())
+        else:
+            self.layers[0].put("x", time_first(x, self.batch_first))
+            is_copied = strides[-1] != 1 and x.shape[-1] != 1
+            self.strides = None if is_copied else strides
+        self.x = x  # Must not be freed before it is read.
 
-    def backward(self, output: Tensor | None, final: Sequence[Tensor | None]) -> Tensor | None:
-        """Fills the gradients of the parameters; gives that of the input, in its form, or None if it is not wanted.
+    def arrive(self, output: Tensor | None, final: Sequence[Tensor | None]) -> None:
+        """Has `backwards` read these.
 
         Args:
             output: what arrives there, of its shape; None for zeros.
-            final: likewise, for each state.
+            final: likewise, for each state of the last layer.
         """
-        arriving = None if output is None else time_first(output, self.batch_first)
-        for layer in reversed(self.layers):
-            layer.backward(arriving, final)
-            arriving, final = layer.d_x, [None] * len(final)
-        return None if arriving is None else as_it_came(arriving, self.batch_first)
+        self.layers[-1].arrive(None if output is None else time_first(output, self.batch_first), final)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> None:
+        """Fills `output` and `final`."""
+        self.put(x, lengths)
+        self.run_forwards()
+
+    def backward(self, output: Tensor | None, final: Sequence[Tensor | None]) -> None:
+        """Fills the gradients of the parameters, and `d_x`."""
+        self.arrive(output, final)
+        self.run_backwards()
 
     def leaves(self, learns: bool) -> tuple[Tensor, Any]:
         """Output and states of a call as the layer gives them, where autograd begins if it `learns`."""

@@ -67,8 +67,8 @@ class Course(Protocol):
     def batch(self) -> Batch:
         """The next batch to learn from."""
 
-    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
-        """Which replicas have reached the goal, (R,) of bool. Called once after each step.
+    def finished(self, step: int, batch: Batch, model: Learner) -> list[bool]:
+        """Which replicas have reached the goal. Called once after each step.
 
         Args:
             step: the number of the step just taken, from 1.

@@ -19,8 +19,8 @@ class Endless:
 
     epoch: int | None = None
 
-    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
-        return torch.zeros(len(batch.target), dtype=torch.bool)
+    def finished(self, step: int, batch: Batch, model: Learner) -> list[bool]:
+        return [False] * len(batch.target)
 
     def stage(self) -> str:
         return ""

@@ -49,12 +49,13 @@ class Fresh(Endless):
     def batch(self) -> Batch:
         return self._sequences(self.batch_size)
 
-    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
+    def finished(self, step: int, batch: Batch, model: Learner) -> list[bool]:
         if step % CHECK_EVERY:
             return super().finished(step, batch, model)
         check = self._sequences(self.checked)
         with torch.no_grad():
-            return self.passes(answers_in_parts(model, check.x, check.lengths), check.target)
+            passes: list[bool] = self.passes(answers_in_parts(model, check.x, check.lengths), check.target).tolist()
+        return passes
 
     def keep(self, rows: Tensor) -> None:
         self.generators = [self.generators[row] for row in rows.tolist()]

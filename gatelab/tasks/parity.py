@@ -54,7 +54,7 @@ class ParityCourse:
         """Takes up these lengths, (R,), and what follows from them alone."""
         self.length, self.longest = length, int(length.max())
         self.is_past = bool(self.past.any())
-        self.threshold = 0.2 - length / 100
+        self.thresholds = (0.2 - length / 100).tolist()
         self.ahead: Iterator[tuple[Batch, Batch]] = iter(())
 
     def batch(self) -> Batch:
@@ -66,14 +66,20 @@ class ParityCourse:
         own, self.check = pair
         return own
 
-    def finished(self, step: int, batch: Batch, model: Learner) -> Tensor:
-        passed = model.losses(self.check) < self.threshold
-        if not self.is_past and not passed.any():
+    def finished(self, step: int, batch: Batch, model: Learner) -> list[bool]:
+        losses = model.losses(self.check).tolist()
+        passed = [loss < threshold for loss, threshold in zip(losses, self.thresholds, strict=True)]
+        if not self.is_past and not any(passed):
             return passed
+        self._pass(torch.tensor(passed))
+        over: list[bool] = (self.past > self.more).tolist()
+        return over
+
+    def _pass(self, passed: Tensor) -> None:
+        """Goes on with the next length where this one is passed, and counts the steps since the last one was."""
         self.past = self.past + ((self.past > 0) | (passed & (self.length == LONGEST)))
         if passed.any():
             self.go_to((self.length + passed).clamp(max=LONGEST))
-        return self.past > self.more
 
     def stage(self) -> str:
         low, high = int(self.length.min()), int(self.length.max())

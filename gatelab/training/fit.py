@@ -30,8 +30,8 @@ from gatelab.training.settings import Settings
 
 CHECKPOINT_SECONDS = 20.0
 """Seconds of training that a kill may cost."""
-WATCH_EVERY = 10
-"""Steps between two looks of a progress bar."""
+WATCH_SECONDS = 0.1
+"""Between two looks of a progress bar. A look takes as long as a training step of a small model."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def fit(
         settings: of the run.
         folder: where to keep the run. A finished run that is there already is read and not made again.
         resume: whether to go on from a checkpoint in the folder; if not, its being there is an error.
-        watch: called with the progress every few steps.
+        watch: called with the progress some ten times a second, and at the end.
         checkpoint_seconds: how often to save.
         backend: of the layers, by name. All agree but for rounding, so it is no part of what the run is; the record
             of a run that is trained notes it, and after a resume that of the last part.
@@ -86,7 +86,7 @@ def _train(
     watch: Callable[[Progress], None] | None,
     checkpoint_seconds: float,
 ) -> Fitted:
-    began = saved = time.monotonic()
+    began = saved = watched = time.monotonic()
     while not training.over:
         training.step()
         now = time.monotonic()
@@ -94,8 +94,9 @@ def _train(
             part = training.checkpoint(before + now - began)
             write_tensors(folder / CHECKPOINT, part.tensors, part.facts)
             saved = now
-        if watch is not None and (training.taken % WATCH_EVERY == 0 or training.over):
+        if watch is not None and (now - watched >= WATCH_SECONDS or training.over):
             watch(training.progress())
+            watched = now
     seconds = before + time.monotonic() - began
     settings, problem = training.settings, training.problem
     run = Run(

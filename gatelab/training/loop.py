@@ -9,11 +9,11 @@ that were best on the validation data.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,8 +61,7 @@ class Progress:
     best: float | None
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What a step has shown, of the replicas that took it.
 
     Attributes:
@@ -74,6 +73,19 @@ class Seen:
     losses: list[float]
     answers: Tensor
     target: Tensor
+
+
+class _AtRest:
+    """A model without dropout, for as long as the context lasts."""
+
+    def __init__(self, model: SequenceModel) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        self.model.eval()
+
+    def __exit__(self, *why: object) -> None:
+        self.model.train()
 
 
 class Training:
@@ -89,7 +101,7 @@ class Training:
                 "batch.\nLeave bidirectional out."
             )
         self.taken = 0
-        self.learning = torch.arange(len(settings.seeds))
+        self.learning = list(range(len(settings.seeds)))
         self.histories = [History() for _ in settings.seeds]
         self.kept = initial_weights(settings)
         self.course = self.problem.course(settings.seeds, settings.batch_size)
@@ -102,7 +114,7 @@ class Training:
 
     @property
     def over(self) -> bool:
-        return not len(self.learning)
+        return not self.learning
 
     def step(self) -> None:
         """One step of every replica that still learns."""
@@ -115,13 +127,14 @@ class Training:
         self._set_rate()
         self._take_step()
         self.taken += 1
-        with self._at_rest():
-            reached = self.course.finished(self.taken, batch, self.steady).tolist()
+        with self.at_rest:
+            reached = self.course.finished(self.taken, batch, self.steady)
         self.seen = Seen(losses.tolist(), answers, batch.target)
         last = self.taken >= self.steps
         tired = self._look(last)
         sound = list(map(math.isfinite, self.seen.losses))
-        ended = [last or any(why) for why in zip(reached, tired, (not fine for fine in sound), strict=True)]
+        each = zip(reached, tired, sound, strict=True)
+        ended = [last or has_reached or is_tired or not is_sound for has_reached, is_tired, is_sound in each]
         self._record(ended)
         if any(ended):
             self._retire(ended, reached, tired, sound)
@@ -166,7 +179,7 @@ class Training:
         facts = {
             "of": self.settings.identity,
             "taken": self.taken,
-            "learning": self.learning.tolist(),
+            "learning": self.learning,
             "histories": [history.facts() for history in self.histories],
             "seconds": seconds,
         }
@@ -183,7 +196,7 @@ class Training:
             groups[group][own] = tensor
         training, facts = cls(settings, backend), checkpoint.facts
         training.taken = facts["taken"]
-        training.learning = torch.tensor(facts["learning"], dtype=torch.long)
+        training.learning = list(facts["learning"])
         training.histories = [History.of(own) for own in facts["histories"]]
         training.kept = groups["kept"]
         if not training.over:
@@ -213,6 +226,7 @@ class Training:
         settings = self.settings
         self.model = self._load(weights)
         self.model.draw_from(self.generators if settings.is_noisy else None)
+        self.at_rest = _AtRest(self.model) if settings.is_noisy else nullcontext()
         self.flat = Flat(self.model)
         self.steady = SteadyModel(self.model, self.flat, self.problem.loss)
         self.optimizer = make_optimizer(
@@ -253,25 +267,15 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.learning_rate * share
 
-    @contextmanager
-    def _at_rest(self) -> Iterator[None]:
-        """The model without dropout."""
-        if not self.settings.is_noisy:
-            yield
-            return
-        self.model.eval()
-        yield
-        self.model.train()
-
     def _look(self, last: bool) -> list[bool]:
         """Looks at the validation data if it is time; which replicas have lost their patience."""
         validation = self.problem.validation
         if validation is None or (self.taken % self.look_every and not last):
             return [False] * len(self.learning)
-        with torch.no_grad(), self._at_rest():
+        with torch.no_grad(), self.at_rest:
             values = validation.score(self.model)
         self.chosen.offer(self.taken, values, validation.best, weights_of(self.model))
-        for replica, value in zip(self.learning.tolist(), values.tolist(), strict=True):
+        for replica, value in zip(self.learning, values.tolist(), strict=True):
             self.histories[replica].add_look(self.taken, value)
         patience = self.settings.patience
         return [patience is not None and waited >= patience for waited in self.chosen.waited.tolist()]
@@ -284,14 +288,14 @@ class Training:
         due = self.taken % (1 << max(0, self.taken.bit_length() - 5)) == 0
         if not due and not any(ended):
             return
-        rows = zip(self.learning.tolist(), self.seen.losses, self._scores(), ended, strict=True)
+        rows = zip(self.learning, self.seen.losses, self._scores(), ended, strict=True)
         for replica, loss, score, its_last in rows:
             if due or its_last:
                 self.histories[replica].add_point(self.taken, loss, score)
 
     def _retire(self, ended: list[bool], reached: list[bool], tired: list[bool], sound: list[bool]) -> None:
         """Keeps the weights of the replicas that have ended and goes on with the others."""
-        weights, learning = weights_of(self.model), self.learning.tolist()
+        weights, learning = weights_of(self.model), self.learning
         still_sound = finite(weights).tolist()
         gone = [row for row, is_over in enumerate(ended) if is_over]
         best = self.chosen.weights
@@ -300,9 +304,9 @@ class Training:
             end: End = "diverged" if diverged else "goal" if reached[row] else "patience" if tired[row] else "steps"
             self.histories[replica].close(end, self.taken, int(self.chosen.steps[row]) if best else self.taken)
         for name, tensor in (best or weights).items():
-            self.kept[name][self.learning[gone]] = tensor[gone]
+            self.kept[name][[learning[row] for row in gone]] = tensor[gone]
         rest = torch.tensor([row for row, is_over in enumerate(ended) if not is_over], dtype=torch.long)
-        self.learning = self.learning[rest]
+        self.learning = [learning[row] for row in rest.tolist()]
         if not self.over:
             self.course.keep(rest)
             self.chosen.keep(rest)

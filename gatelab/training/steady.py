@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gatelab.backends.cpu.standing_head import Loss as OwnLoss
 from gatelab.backends.cpu.standing_head import StandingHead, suits
+from gatelab.backends.cpu.threads import Chain
 from gatelab.nn.direct import OURS
 from gatelab.nn.models import SequenceModel
 from gatelab.nn.steady import MOST, Stack, Steady
@@ -31,6 +32,28 @@ OWN: dict[Loss, OwnLoss] = {
     mean_squared_error: OwnLoss("squares", "answers"),
 }
 """Losses of one answer a sequence for which there are kernels."""
+
+
+class _Joined:
+    """Layers and the head that reads them, forwards and, if there are gradients, back again, all in one call.
+
+    Args:
+        arriving: what the way back reads, as `Stack.arrive` takes it.
+    """
+
+    def __init__(self, stack: Stack, head: StandingHead, arriving: tuple[Tensor | None, list[Tensor | None]]) -> None:
+        self.stack, self.head = stack, head
+        if stack.backwards:
+            stack.arrive(*arriving)
+        self.run = Chain([*stack.forwards, *head.starts, *stack.backwards])
+
+    def __call__(self, x: Tensor, lengths: Tensor | None, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The answers and the losses, until the next call."""
+        self.stack.put(x, lengths)
+        self.head.put(target)
+        self.run()
+        self.head.check()
+        return self.head.answers, self.head.losses
 
 
 class SteadyModel:
@@ -60,6 +83,7 @@ class SteadyModel:
         self.read = cell.output if is_last else None
         """The state that the head reads then after the last step; None if it reads the outputs."""
         self._heads: dict[object, StandingHead | None] = {}
+        self._joined: dict[Stack, _Joined | None] = {}
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """As `SequenceModel.forward`."""
@@ -72,16 +96,15 @@ class SteadyModel:
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The answers and the losses, (R,), until the next call; the gradients of their sum are in `flat.gradient`."""
-        self.flat.gradient.zero_()
         x, lengths = self.model.read_in(batch.x), batch.lengths
         stack = self.layers.find(x, lengths, learns=True)
-        head = self._head_of(stack, learns=True)
-        if stack is not None and head is not None:
-            stack.forward(x.detach() if x.requires_grad else x, lengths)
-            found = head.run(head.hidden, batch.target)
-            d_x = stack.backward(*self._arriving(head.d_hidden))
-            if d_x is not None:
-                x.backward(d_x)
+        joined = self._joined_of(stack, learns=True)
+        if joined is not None and not x.requires_grad:
+            return joined(x, lengths, batch.target)
+        self.flat.gradient.zero_()
+        if joined is not None:
+            found = joined(x.detach(), lengths, batch.target)
+            x.backward(joined.stack.d_x)
             return found
         output, state = self.layers.run(stack, x, None, lengths)
         read = self.model.read_by_head(output, state, lengths)
@@ -96,33 +119,38 @@ class SteadyModel:
         self.layers.backward()
         return answers.detach(), losses.detach()
 
-    @torch.no_grad()
     def losses(self, batch: Batch) -> Tensor:
         """How wrong the model's answers are, (R,), until the next call."""
         x, lengths = self.model.read_in(batch.x), batch.lengths
+        x = x.detach() if x.requires_grad else x
         stack = self.layers.find(x, lengths, learns=False)
-        head = self._head_of(stack, learns=False)
-        if stack is not None and head is not None:
-            stack.forward(x, lengths)
-            return head.run(head.hidden, batch.target)[1]
-        output, state = self.layers.run(stack, x, None, lengths)
-        read = self.model.read_by_head(output, state, lengths)
-        head = self._find_head((read.shape, False), read.new_empty(read.shape), learns=False)
-        return self.loss(self.model.head(read), batch.target) if head is None else head.run(read, batch.target)[1]
+        joined = self._joined_of(stack, learns=False)
+        if joined is not None:
+            return joined(x, lengths, batch.target)[1]
+        with torch.no_grad():  # To come here at every step would take as long as the rest of this.
+            output, state = self.layers.run(stack, x, None, lengths)
+            read = self.model.read_by_head(output, state, lengths)
+            head = self._find_head((read.shape, False), read.new_empty(read.shape), learns=False)
+            return self.loss(self.model.head(read), batch.target) if head is None else head.run(read, batch.target)[1]
 
-    def _head_of(self, stack: Stack | None, learns: bool) -> StandingHead | None:
-        """Kernels that read where a stack writes; None if what the head reads does not lie there, or torch reads it."""
+    def _joined_of(self, stack: Stack | None, learns: bool) -> _Joined | None:
+        """A stack with kernels that read where it writes; None if what they read is not there, or torch reads it."""
         if stack is None or not self.reads_plainly:
             return None
-        read = stack.output if self.read is None else stack.final[self.states.index(self.read)]
-        return self._find_head(stack, read, learns)
+        if stack not in self._joined:
+            if len(self._joined) >= MOST:
+                self._joined.clear()
+            read = stack.output if self.read is None else stack.final[self.states.index(self.read)]
+            head = self._make_head(read, learns) if self.has_kernels else None
+            self._joined[stack] = None if head is None else _Joined(stack, head, self._arriving(head.d_hidden))
+        return self._joined[stack]
 
     def _find_head(self, key: object, hidden: Tensor, learns: bool) -> StandingHead | None:
         """Kernels that read what is put there, made once for a key; None where torch has to."""
         if not self.has_kernels:
             return None
         if key not in self._heads:
-            if len(self._heads) >= 2 * MOST:
+            if len(self._heads) >= MOST:
                 self._heads.clear()
             self._heads[key] = self._make_head(hidden, learns)
         return self._heads[key]

@@ -57,7 +57,7 @@ def test_the_goal_is_looked_at_every_hundred_steps(step, looks):
     sure[:, 0] = 20.0
     model = Knowing(lambda x, lengths: torch.stack([sure, unsure]), summed_cross_entropy)
     reached = course([0, 1]).finished(step, batch, model)
-    assert reached.tolist() == [looks, False]
+    assert reached == [looks, False]
 
 
 def test_the_goal_is_five_nats_over_the_batch():
@@ -69,7 +69,7 @@ def test_the_goal_is_five_nats_over_the_batch():
         logits[..., 0] = margin
         model = Knowing(lambda x, lengths, logits=logits: logits, summed_cross_entropy)
         found = course([0, 1]).finished(100, batch, model)
-        assert found.tolist() == [reached, reached]
+        assert found == [reached, reached]
 
 
 def test_with_validation_data_nothing_stops_early_and_none_of_them_is_drawn():
@@ -81,7 +81,7 @@ def test_with_validation_data_nothing_stops_early_and_none_of_them_is_drawn():
     sure = torch.zeros(2, 100, 10)
     sure[..., 0] = 20.0
     batch = Batch(torch.zeros(2, 8, 100, 8), torch.zeros(2, 100, dtype=torch.long))
-    assert not found.finished(100, batch, Knowing(lambda x, lengths: sure, summed_cross_entropy)).any()
+    assert not any(found.finished(100, batch, Knowing(lambda x, lengths: sure, summed_cross_entropy)))
 
 
 def test_the_validation_images_are_the_last_of_those_drawn_from():

@@ -146,9 +146,9 @@ def test_the_goal_is_looked_at_every_so_many_steps_on_fresh_sequences():
     make = lambda shares: Batch(shares.unsqueeze(1), shares)  # noqa: E731
     course = Fresh([0, 1], 4, 3, make, 5, lambda answers, target: torch.tensor([False, True]))
     batch = course.batch()
-    assert course.finished(CHECK_EVERY - 1, batch, model).tolist() == [False, False]
+    assert course.finished(CHECK_EVERY - 1, batch, model) == [False, False]
     assert not asked
-    assert course.finished(CHECK_EVERY, batch, model).tolist() == [False, True]
+    assert course.finished(CHECK_EVERY, batch, model) == [False, True]
     assert asked[0].shape == (2, 1, 5, 3)
     assert not torch.isin(asked[0], batch.x).any()
 

@@ -20,16 +20,22 @@ STEPS = 12
 @pytest.fixture
 def stacks(monkeypatch):
     """The calls, with gradients, on memory that stays."""
-    seen, backward = [], Stack.backward
-    monkeypatch.setattr(Stack, "backward", lambda self, *given: seen.append(self) or backward(self, *given))
+    seen, put = [], Stack.put
+
+    def noting(self, *given):
+        if self.backwards:
+            seen.append(self)
+        put(self, *given)
+
+    monkeypatch.setattr(Stack, "put", noting)
     return seen
 
 
 @pytest.fixture
 def heads(monkeypatch):
     """The calls of kernels for the head."""
-    seen, run = [], StandingHead.run
-    monkeypatch.setattr(StandingHead, "run", lambda self, *given: seen.append(self) or run(self, *given))
+    seen, put = [], StandingHead.put
+    monkeypatch.setattr(StandingHead, "put", lambda self, *given: seen.append(self) or put(self, *given))
     return seen
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
-from gatelab.backends.cpu.threads import WORDS, run_jobs, run_shares
-
-WORD = 8
-"""Bytes of a word."""
+from gatelab.backends.cpu.threads import WORD, WORDS, Start
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class Program:
         """Does it, with the address of the memory that is lent to the call."""
         words = self.place(values, memory)
         for start in self.starts(words):
-            start()
+            start.run()
 
     def place(self, values: array[int], memory: int) -> array[int]:
         """The words of a call; their addresses hold for as long as these very words and the memory are there."""
@@ -83,13 +79,10 @@ class Program:
             words[place] = memory + offset
         return words
 
-    def starts(self, words: array[int]) -> list[Callable[[], None]]:
-        """What does what words say that `place` gave, one after the other; the words must be held as long as it is."""
+    def starts(self, words: array[int]) -> list[Start]:
+        """What words say that `place` gave, phase by phase; they must be held as long as it is."""
         at, _ = words.buffer_info()
-        return [
-            partial(run_jobs, at + begin, at + end) if shares == 1 else partial(run_shares, at + table, shares)
-            for begin, end, table, shares in self.phases
-        ]
+        return [Start(at + begin, at + end, at + table, shares) for begin, end, table, shares in self.phases]
 
 
 def _joined(phases: Sequence[Phase]) -> Iterator[Phase]:

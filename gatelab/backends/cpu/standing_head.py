@@ -90,6 +90,8 @@ class StandingHead:
     """A head and its loss. What it gives is in the same memory each time, so the next call takes it.
 
     Attributes:
+        starts: fills everything.
+        hidden: what is read.
         answers: (R, [T,] B, O).
         losses: (R,).
         d_hidden: the gradient of the sum of the losses by what is read, (R, [T,] B, H), if gradients are wanted.
@@ -152,38 +154,57 @@ class StandingHead:
         program = Program([parts], replicas + 1, [])
         self._words = program.place(array("q", [0] * (replicas + 1)), 0)
         """Where the target of each replica lies, whether some are wrong, and the jobs."""
-        self._starts, self._replicas = program.starts(self._words), np.arange(replicas)
+        self.starts, self._replicas = program.starts(self._words), np.arange(replicas)
         self._targets = np.frombuffer(self._words, np.int64)[:replicas]
         self._target_shape = self.answers.shape if loss.name == "squares" else self.answers.shape[:-1]
+        self._target_strides = torch.empty(self._target_shape, device="meta").stride()[1:]
         self._target_dtype = torch.long if loss.name == "classes" else hidden.dtype
+
+    def put(self, target: Tensor) -> None:
+        """Has `starts` read these targets, (R, [T,] B), or for squares (R, [T,] B, O).
+
+        Raises:
+            ShapeError: targets of another shape.
+        """
+        if target.shape != self._target_shape:
+            raise ShapeError(
+                f"The targets have shape {tuple(target.shape)}, where the answers have {tuple(self.answers.shape)}.\n"
+                f"Give {tuple(self._target_shape)}."
+            )
+        strides = target.stride()
+        if target.dtype != self._target_dtype or strides[1:] != self._target_strides:
+            target = target.to(self._target_dtype).contiguous()
+            strides = target.stride()
+        self._target = target  # Must not be freed before it is read.
+        np.add(self._replicas * (strides[0] * target.element_size()), target.data_ptr(), out=self._targets)
+
+    def check(self) -> None:
+        """Is to be called when `starts` have run.
+
+        Raises:
+            TaskError: targets that are no classes.
+        """
+        if not self._words[len(self._replicas)]:
+            return
+        self._words[len(self._replicas)] = 0
+        found, classes = sorted(set(self._target.flatten().tolist())), self.answers.shape[-1]
+        wrong = ", ".join(str(value) for value in found if not 0 <= value < classes)
+        raise TaskError(f"There are targets {wrong}, where the answers have {classes} classes.\nCount from 0.")
 
     def run(self, hidden: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Fills everything; gives answers and losses.
 
         Args:
             hidden: what it was made with, or a tensor like it, which is copied there.
-            target: (R, [T,] B), or for squares (R, [T,] B, O).
+            target: as `put` has it.
 
         Raises:
-            ShapeError: targets of another shape.
-            TaskError: targets that are no classes.
+            ShapeError, TaskError: likewise.
         """
         if hidden is not self.hidden:
             self.hidden.copy_(hidden.detach())
-        if target.shape != self._target_shape:
-            raise ShapeError(
-                f"The targets have shape {tuple(target.shape)}, where the answers have {tuple(self.answers.shape)}.\n"
-                f"Give {tuple(self._target_shape)}."
-            )
-        if target.dtype != self._target_dtype or not (target.is_contiguous() or target[0].is_contiguous()):
-            target = target.to(self._target_dtype).contiguous()
-        self._target = target  # Must not be freed before it is read.
-        np.add(self._replicas * (target.stride(0) * target.element_size()), target.data_ptr(), out=self._targets)
-        for start in self._starts:
-            start()
-        if self._words[len(self._replicas)]:
-            self._words[len(self._replicas)] = 0
-            found, classes = sorted(set(target.flatten().tolist())), self.answers.shape[-1]
-            wrong = ", ".join(str(value) for value in found if not 0 <= value < classes)
-            raise TaskError(f"There are targets {wrong}, where the answers have {classes} classes.\nCount from 0.")
+        self.put(target)
+        for start in self.starts:
+            start.run()
+        self.check()
         return self.answers, self.losses

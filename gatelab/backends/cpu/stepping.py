@@ -22,9 +22,9 @@ from gatelab.backends.cpu.fingerprint import fingerprint
 from gatelab.backends.cpu.host import Host, this_host
 from gatelab.backends.cpu.launch import Apart
 from gatelab.backends.cpu.memory import own_room, room
-from gatelab.backends.cpu.program import WORD
 from gatelab.backends.cpu.refusal import SHAPE, lie_well
 from gatelab.backends.cpu.shapes import Shape, find_shape
+from gatelab.backends.cpu.threads import WORD
 
 
 class Steps:

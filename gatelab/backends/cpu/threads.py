@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
+from array import array
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -27,36 +29,89 @@ ARGUMENTS = 12
 WORDS = 1 + ARGUMENTS
 """Of a job in memory: the address of a function and its arguments."""
 
+WORD = 8
+"""Bytes of a word."""
+
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 """A pool of threads by process and size: after a fork the child makes its own, since threads do not survive it."""
 
 _PROCESS = os.getpid()
 
 
-def run_jobs(begin: int, end: int) -> None:
-    """Runs the jobs between two addresses, one after the other."""
-    _machine().jobs(begin, end)
+class Start(NamedTuple):
+    """Jobs that are ready to run.
+
+    Attributes:
+        begin: their address.
+        end: that of what follows the last one.
+        table: the address of a table of their shares: how many there are, where each begins, and where the last ends.
+        shares: how many there are, each for a thread of its own.
+    """
+
+    begin: int
+    end: int
+    table: int
+    shares: int
+
+    def run(self) -> None:
+        """Returns when all are done."""
+        machine = _machine()
+        if self.shares == 1:
+            machine.jobs(self.begin, self.end)
+        elif _has_team():
+            machine.team(machine.share, self.table, self.shares, 0)
+        else:
+            self._run_in_pool(machine)
+
+    def _run_in_pool(self, machine: _Machine) -> None:
+        key = os.getpid(), self.shares
+        if key not in _POOLS:
+            _POOLS[key] = ThreadPoolExecutor(self.shares - 1, "gatelab")
+        _, *bounds = (ctypes.c_int64 * (self.shares + 2)).from_address(self.table)
+        others = [_POOLS[key].submit(machine.jobs, *bounds[k : k + 2]) for k in range(1, self.shares)]
+        machine.jobs(*bounds[:2])
+        for other in others:
+            other.result()
 
 
-def run_shares(shares: int, count: int) -> None:
-    """Runs shares of jobs, each in a thread; returns when all are done.
+class Chain:
+    """Jobs of several programs, those of one when those before it are done, in one call.
+
+    To run a start is a job itself. Each call that Python makes takes a microsecond, and what is around it another few.
 
     Args:
-        shares: the address of a table: how many there are, where each begins, and where the last one ends.
-        count: how many there are.
+        starts: one after the other. What lies at their addresses must be held as long as the chain.
     """
+
+    def __init__(self, starts: Iterable[Start]) -> None:
+        self.starts, self.jobs = list(starts), _machine().jobs
+        self.has_threads = any(start.shares > 1 for start in self.starts)
+        self.words = array("q", chain.from_iterable(map(_as_job, self.starts)))
+        self.begin, count = self.words.buffer_info()
+        self.end = self.begin + WORD * count
+
+    def __call__(self) -> None:
+        if self.has_threads and not _has_team():
+            for start in self.starts:
+                start.run()
+        else:
+            self.jobs(self.begin, self.end)
+
+
+def _as_job(start: Start) -> Iterator[int]:
+    """Its words, if there is a team for its shares."""
     machine = _machine()
-    if machine.team is not None and os.getpid() == _PROCESS:
-        machine.team(machine.share, shares, count, 0)
-        return
-    key = os.getpid(), count
-    if key not in _POOLS:
-        _POOLS[key] = ThreadPoolExecutor(count - 1, "gatelab")
-    _, *bounds = (ctypes.c_int64 * (count + 2)).from_address(shares)
-    others = [_POOLS[key].submit(machine.jobs, *bounds[k : k + 2]) for k in range(1, count)]
-    machine.jobs(*bounds[:2])
-    for other in others:
-        other.result()
+    if start.shares == 1:
+        yield from (_address(machine.jobs), start.begin, start.end)
+        yield from [0] * (WORDS - 3)
+    else:
+        yield from (_address(machine.team), machine.share, start.table, start.shares, 0)
+        yield from [0] * (WORDS - 5)
+
+
+def _has_team() -> bool:
+    """Whether there are threads of torch's OpenMP library; in a forked child they are gone."""
+    return _machine().team is not None and os.getpid() == _PROCESS
 
 
 @dataclass(frozen=True)
@@ -69,8 +124,8 @@ class _Machine:
         share: the address of that function.
     """
 
-    jobs: Callable[[int, int], None]
-    team: Callable[[int, int, int, int], None] | None
+    jobs: Any
+    team: Any
     share: int
     owner: object
 
@@ -79,7 +134,7 @@ class _Machine:
 def _machine() -> _Machine:
     library = _openmp()
     text = _JOBS.format(
-        words=8 * WORDS,
+        words=WORD * WORDS,
         arguments=", ".join(f"i64 %a{k}" for k in range(ARGUMENTS)),
         loads="\n".join(
             f"  %p{k} = getelementptr i64, ptr %job, i64 {k + 1}\n  %a{k} = load i64, ptr %p{k}"
