@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gatelab.backends.cpu.adam import StandingAdam
 from gatelab.errors import OptionError
 from gatelab.training.flat import Flat
 
@@ -58,38 +58,31 @@ def make_optimizer(
 def stepping(optimizer: Optimizer, flat: Flat) -> Callable[[], None]:
     """What takes a step with the gradient that is there, at the rate that the optimizer has then.
 
-    For fused Adam it makes the one call that torch.optim comes to. On the way there that takes 80 us, more than the
+    Adam and AdamW are kernels of our own, with the bits of torch's. On the way to those it takes 80 us, more than the
     kernels of a small model take for a whole training step, and loads torch's compiler, which takes a second or two.
     """
-    if not isinstance(optimizer, torch.optim.Adam):
-        return optimizer.step
     (group,) = optimizer.param_groups
-    state, (beta1, beta2) = optimizer.state[flat.whole], group["betas"]
+    if not isinstance(optimizer, torch.optim.Adam) or group["amsgrad"] or group["maximize"]:
+        return optimizer.step
+    state = optimizer.state[flat.whole]
     if not state:
-        averages = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 2 + group["amsgrad"]]
-        state.update(step=torch.zeros(()), **{name: torch.zeros_like(flat.gradient) for name in averages})
-    steps = state["step"]
-    change = partial(
-        torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_,
-        [flat.whole.detach()],
-        [flat.gradient],
-        [state["exp_avg"]],
-        [state["exp_avg_sq"]],
-        [state["max_exp_avg_sq"]] if group["amsgrad"] else [],
-        [steps],
-        amsgrad=group["amsgrad"],
-        beta1=beta1,
-        beta2=beta2,
-        weight_decay=group["weight_decay"],
-        eps=group["eps"],
-        maximize=group["maximize"],
+        averages = {name: torch.zeros_like(flat.gradient) for name in ("exp_avg", "exp_avg_sq")}
+        state.update(step=torch.zeros(()), **averages)
+    adam = StandingAdam(
+        flat.whole.detach(),
+        flat.gradient,
+        state["exp_avg"],
+        state["exp_avg_sq"],
+        betas=group["betas"],
+        epsilon=group["eps"],
+        decay=group["weight_decay"],
+        decoupled=group["decoupled_weight_decay"],
     )
-
-    taken = steps.numpy()  # The same number, which an operation of torch takes ten times as long to raise.
+    taken = state["step"].numpy()  # The same number, which an operation of torch takes ten times as long to raise.
 
     def step() -> None:
-        np.add(taken, 1, out=taken)
-        change(lr=group["lr"])
+        taken[()] += 1
+        adam.step(int(taken), group["lr"])
 
     return step
 
