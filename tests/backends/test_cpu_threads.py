@@ -8,6 +8,7 @@ import torch
 from gatelab.backends.cpu import threads
 from gatelab.backends.cpu.adam import ADAM, _function
 from gatelab.backends.cpu.host import this_host
+from gatelab.backends.cpu.launch import shares
 from gatelab.backends.cpu.program import Program
 from gatelab.backends.cpu.threads import Chain
 
@@ -28,8 +29,7 @@ def doubling(values, parts):
     function, owner = _function(32, this_host())
     fixed = function, *(tensor.data_ptr() for tensor in (values, zeros, zeros, zeros, factors))
     assert len(fixed) + 2 == len(ADAM) + 1
-    bounds = [COUNT * part // parts for part in range(parts + 1)]
-    program = Program([[[(*fixed, *part)] for part in zip(bounds, bounds[1:], strict=False)]], 0, [])
+    program = Program([[[(*fixed, *part)] for part in shares(COUNT, parts)]], 0, [])
     words = program.place(array("q"), 0)
     return program.starts(words), (words, zeros, factors, owner)
 
