@@ -1,11 +1,13 @@
-"""How a process that is all ours is set up: threads, sums, torch's compiler, memory that is not given back at once.
+"""How a process that is all ours is set up: threads, sums, torch's compiler, memory that is not given back, its end.
 
 A library leaves that to its user, so this is for commands, their workers, and the bench.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import gc
 import os
 import sys
 
@@ -23,6 +25,7 @@ def set_up_process(threads: int) -> None:
     torch.set_num_threads(threads)
     keep_memory()
     spare_compiler()
+    end_quickly()
 
 
 def ask_for_same_sums() -> None:
@@ -44,6 +47,11 @@ def spare_compiler() -> None:
         method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
         if method is not None:
             vars(method).setdefault("__dynamo_disable", method)
+
+
+def end_quickly() -> None:
+    """Has Python not look for garbage when it ends: with torch in it, that takes half a second."""
+    atexit.register(gc.freeze)
 
 
 def keep_memory() -> bool:

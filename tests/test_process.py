@@ -1,4 +1,4 @@
-"""A process that is set up keeps the memory that it has had, and does not load what it does not need."""
+"""A process that is set up keeps the memory that it has had, and does not load what it does not need, and ends soon."""
 
 import platform
 import resource
@@ -23,6 +23,12 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
     use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, torch.get_num_threads())
+"""
+ENDS = """
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 10_000))  # What is registered first runs last.
+from gatelab.process import set_up_process
+set_up_process(1)
 """
 GLIBC = platform.libc_ver()[0] == "glibc"
 
@@ -86,3 +92,8 @@ def test_a_product_does_not_hang_on_where_its_numbers_lie(sizes):
         alone = torch.bmm(read[r : r + 1].clone(), weight[r : r + 1].clone().mT)
         assert torch.equal(together[r], alone[0])
         assert torch.equal(torch.mm(read[r], weight[r].T), torch.mm(read[r].clone(), weight[r].clone().T))
+
+
+def test_at_its_end_nothing_is_looked_through():
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
