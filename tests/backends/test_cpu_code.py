@@ -4,6 +4,7 @@ import pytest
 from llvmlite import binding
 
 import gatelab as gl
+from gatelab.backends.cpu import adam
 from gatelab.backends.cpu.host import Host
 from gatelab.backends.cpu.jit import form_of, kernel_text, library_text
 from gatelab.backends.cpu.layout import Layout
@@ -144,7 +145,8 @@ def test_the_text_is_a_module_for_arm(rows):
         pytest.skip("this LLVM makes no code for ARM")
     machine = target.create_target_machine(cpu=NEON.cpu, features=NEON.features, opt=2)
     kernels = [kernel_text(Task(gl.cell(cell)), 32, NEON, rows) for cell in CELLS]
-    for text in (library_text(32, NEON, rows), *kernels, *(functions_text(loss, 32, NEON) for loss in LOSSES)):
+    others = [adam.function_text(32, NEON), *(functions_text(loss, 32, NEON) for loss in LOSSES)]
+    for text in (library_text(32, NEON, rows), *kernels, *others):
         assert "x86" not in text
         module = binding.parse_assembly(text)
         module.verify()

@@ -1,7 +1,7 @@
 """Adam as one pass over all numbers of a model (Kingma & Ba 2015; AdamW: Loshchilov & Hutter 2019).
 
 Torch's own fused pass takes 10 us for a small model, several times as long as the numbers do, and wakes all its threads
-for them. What is computed here, and how it is rounded, is the same.
+for them. What is computed here is the same, and rounded alike where beta1 is over a half.
 """
 
 from __future__ import annotations
@@ -68,8 +68,13 @@ def adam(form: Form, name: str) -> Code:
 @lru_cache(maxsize=8)
 def _function(bits: int, host: Host) -> tuple[int, object]:
     """Where the pass is, compiled once, and what keeps it in memory."""
-    engine = assemble(module_text([adam(form_of(bits, host), "adam")], host), host)
+    engine = assemble(function_text(bits, host), host)
     return engine.get_function_address("adam"), engine
+
+
+def function_text(bits: int, host: Host) -> str:
+    """The same as text."""
+    return module_text([adam(form_of(bits, host), "adam")], host)
 
 
 class StandingAdam:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gatelab.backends.cpu.code import Code, Form
 from gatelab.backends.cpu.functions import exp, sigmoid
@@ -85,8 +86,22 @@ def classes(form: Form, name: str) -> Code:
     return code
 
 
-LOSSES: dict[str, Callable[[Form, str], Code]] = {"binary": binary, "classes": classes, "squares": squares}
-"""What writes the function of each."""
+class Kind(NamedTuple):
+    """A loss.
+
+    Attributes:
+        write: its function.
+        of_classes: whether targets are whole numbers.
+        of_outputs: whether each output has a target of its own, and not each sequence.
+    """
+
+    write: Callable[[Form, str], Code]
+    of_classes: bool = False
+    of_outputs: bool = False
+
+
+LOSSES = {"binary": Kind(binary), "classes": Kind(classes, of_classes=True), "squares": Kind(squares, of_outputs=True)}
+"""By name."""
 
 
 def _one_by_one(form: Form, name: str, each: Callable[[Code, str, str], tuple[str, str]]) -> Code:

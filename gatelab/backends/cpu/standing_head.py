@@ -71,7 +71,7 @@ def functions(loss: str, bits: int, host: Host) -> Functions:
 
 def functions_text(loss: str, bits: int, host: Host) -> str:
     """The same as text."""
-    written = {"multiply": linear.multiply, "turn": linear.turn, "loss": LOSSES[loss]}
+    written = {"multiply": linear.multiply, "turn": linear.turn, "loss": LOSSES[loss].write}
     form = form_of(bits, host)
     return module_text([write(form, name) for name, write in written.items()], host)
 
@@ -156,9 +156,10 @@ class StandingHead:
         """Where the target of each replica lies, whether some are wrong, and the jobs."""
         self.starts, self._replicas = program.starts(self._words), np.arange(replicas)
         self._targets = np.frombuffer(self._words, np.int64)[:replicas]
-        self._target_shape = self.answers.shape if loss.name == "squares" else self.answers.shape[:-1]
+        kind = LOSSES[loss.name]
+        self._target_shape = self.answers.shape if kind.of_outputs else self.answers.shape[:-1]
         self._target_strides = torch.empty(self._target_shape, device="meta").stride()[1:]
-        self._target_dtype = torch.long if loss.name == "classes" else hidden.dtype
+        self._target_dtype = torch.long if kind.of_classes else hidden.dtype
 
     def put(self, target: Tensor) -> None:
         """Has `starts` read these targets, (R, [T,] B), or for squares (R, [T,] B, O).
