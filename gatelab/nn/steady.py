@@ -29,6 +29,25 @@ MOST = 4
 """Inputs of different shapes for which memory stays."""
 
 
+class _Arrival(torch.autograd.Function):
+    """A number whose gradient by a tensor is what arrives at that."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, arriving: Tensor) -> Tensor:
+        ctx.save_for_backward(arriving)
+        return tensor.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
+        return *ctx.saved_tensors, None
+
+
+def go_back(tensor: Tensor, arriving: Tensor) -> None:
+    """As `tensor.backward(arriving)`, for which torch loads sympy, which takes half a second."""
+    number: Tensor = _Arrival.apply(tensor, arriving)  # type: ignore[no-untyped-call]
+    number.backward()
+
+
 class Steady:
     """Layers, called as they are, with gradients that are taken back through them by `backward`.
 
@@ -74,7 +93,7 @@ class Steady:
         (stack, x), self._begun = self._begun, None
         stack.backward(*stack.arrived())
         if stack.d_x is not None:
-            x.backward(stack.d_x)
+            go_back(x, stack.d_x)
 
     def find(self, x: Tensor, lengths: Tensor | None, learns: bool) -> Stack | None:
         """What runs such a call on memory that stays; None if the layer itself has to.

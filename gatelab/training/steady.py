@@ -13,7 +13,7 @@ from gatelab.backends.cpu.standing_head import StandingHead, suits
 from gatelab.backends.cpu.threads import Chain
 from gatelab.nn.direct import OURS
 from gatelab.nn.models import SequenceModel
-from gatelab.nn.steady import MOST, Stack, Steady
+from gatelab.nn.steady import MOST, Stack, Steady, go_back
 from gatelab.tasks.base import Batch
 from gatelab.tasks.losses import (
     mean_binary_cross_entropy,
@@ -104,7 +104,8 @@ class SteadyModel:
         self.flat.gradient.zero_()
         if joined is not None:
             found = joined(x.detach(), lengths, batch.target)
-            x.backward(joined.stack.d_x)
+            assert joined.stack.d_x is not None
+            go_back(x, joined.stack.d_x)
             return found
         output, state = self.layers.run(stack, x, None, lengths)
         read = self.model.read_by_head(output, state, lengths)
@@ -115,7 +116,7 @@ class SteadyModel:
             losses.sum().backward()
         else:
             answers, losses = head.run(read, batch.target)
-            read.backward(head.d_hidden)
+            go_back(read, head.d_hidden)
         self.layers.backward()
         return answers.detach(), losses.detach()
 

@@ -401,6 +401,7 @@ class Hidden(torch.utils.data.Dataset):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # On a machine of one core.
 def test_workers_of_a_data_loader():
     data = Hidden()
     expected = torch.stack([data[k] for k in range(4)])
