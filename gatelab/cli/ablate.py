@@ -41,9 +41,9 @@ def command(
     set_up_process(threads)
     if text is not None and forecast:
         raise OptionError("--text tells classes by a column of texts, --forecast forecasts.\nTake one of them out.")
-    study, options = make_ablation(cell, data, target, text=text, forecast=forecast, test=test, hidden_size=hidden)
-    given = read_pairs(option or [], "-o ahead=12")
-    plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options={**options, **given})
+    study = make_ablation(cell, data, target, text=text, forecast=forecast, test=test, hidden_size=hidden)
+    options = read_pairs(option or [], "-o ahead=12")
+    plan = make_plan(study, Path(), quick=quick, seeds=seeds, steps=steps, options=options)
     store = Store(out / plan.name)
     outcome = make(plan, store, workers or workers_for(threads), backend, page=page, as_json=as_json, quiet=quiet)
     if not as_json:

@@ -56,8 +56,8 @@ def make_ablation(
     forecast: bool = False,
     test: Path | None = None,
     hidden_size: int | None = None,
-) -> tuple[Study, Mapping[str, Any]]:
-    """The study of a cell on one's own data, and the options of its task. Reads a table.
+) -> Study:
+    """The study of a cell on one's own data. Reads a table.
 
     Args:
         cell: a name of the catalogue, or the path of a file of equations.
@@ -85,6 +85,8 @@ def make_ablation(
     (part, plan), *_ = study.tasks.items()
     notes = [f"{gate} can't be left out: {why}." for gate, why in refused.items()]
     sizes = plan.hidden_sizes if hidden_size is None else [hidden_size]
+    options = {**plan.choices.get("options", {}), **asked.options}
+    own = plan.model_copy(update={"notes": [*plan.notes, *notes], "hidden_sizes": sizes, "options": options})
     name = "-".join(filter(None, ("ablate", find_cell(cell).name, data.name.split(".")[0], target)))
     return study.model_copy(
         update={
@@ -93,9 +95,9 @@ def make_ablation(
             "cells": [cell, *labels],
             "against": cell,
             "seeds": max(FEWEST_SEEDS, fewest_seeds(len(labels)) or 0),
-            "tasks": {part: plan.model_copy(update={"notes": [*plan.notes, *notes], "hidden_sizes": sizes})},
+            "tasks": {part: own},
         }
-    ), asked.options
+    )
 
 
 def without_each(label: str) -> tuple[list[str], dict[str, str]]:

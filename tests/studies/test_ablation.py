@@ -10,6 +10,7 @@ from gatelab.studies.ablation import answer, make_ablation, without_each
 from gatelab.studies.comparisons import compare_all
 from gatelab.studies.plan import make_plan
 
+OPTIONS = ("data", "target", "csv", "text", "label", "train", "test")
 TEXTS = "mood,review\n" + "".join(f"{n % 2},these are {n} words of text\n" for n in range(6))
 READINGS = "day,load\n" + "".join(f"2020-01-{n:02} 10:00,{n}.5\n" for n in range(1, 9))
 
@@ -20,20 +21,25 @@ def table(tmp_path, text, name="my table.csv"):
     return path
 
 
+def options_of(study):
+    (plan,) = study.tasks.values()
+    return {name: plan.choices["options"][name] for name in OPTIONS if name in plan.choices["options"]}
+
+
 def test_a_column_of_numbers_is_forecast(tmp_path):
     data = table(tmp_path, READINGS)
-    study, options = make_ablation("lstm", data, "load")
+    study = make_ablation("lstm", data, "load")
     assert list(study.tasks) == ["series"]
-    assert options == {"data": str(data), "target": "load"}
+    assert options_of(study) == {"data": str(data), "target": "load"}
     assert study.cells == ["lstm", "lstm without i", "lstm without f", "lstm without o"]
     assert (study.name, study.against, study.seeds) == ("ablate-lstm-my-table-load", "lstm", 8)
 
 
 def test_classes_beside_texts_are_told_by_the_texts_even_where_they_are_numbers(tmp_path):
     data = table(tmp_path, TEXTS)
-    study, options = make_ablation("gru", data, "mood", hidden_size=7)
+    study = make_ablation("gru", data, "mood", hidden_size=7)
     assert list(study.tasks) == ["sentiment"]
-    assert options == {"csv": str(data), "text": "review", "label": "mood"}
+    assert options_of(study) == {"csv": str(data), "text": "review", "label": "mood"}
     assert study.tasks["sentiment"].hidden_sizes == [7]
     assert study.cells == ["gru", "gru without r"]
     assert "z can't be left out: nothing would be left that reads x." in study.tasks["sentiment"].notes
@@ -42,8 +48,8 @@ def test_classes_beside_texts_are_told_by_the_texts_even_where_they_are_numbers(
 def test_the_column_of_texts_can_be_named(tmp_path):
     rows = "".join(f"{n},up,a long text with many words\n" for n in range(3))
     data = table(tmp_path, "load,title,note\n" + rows)
-    assert make_ablation("lstm", data, "load")[1]["text"] == "note"
-    assert make_ablation("lstm", data, "load", text="title")[1]["text"] == "title"
+    assert options_of(make_ablation("lstm", data, "load"))["text"] == "note"
+    assert options_of(make_ablation("lstm", data, "load", text="title"))["text"] == "title"
     with pytest.raises(DataError, match="no column 'titel'"):
         make_ablation("lstm", data, "load", text="titel")
 
@@ -51,27 +57,27 @@ def test_the_column_of_texts_can_be_named(tmp_path):
 def test_numbers_with_fractions_are_forecast_and_whole_ones_where_that_is_asked(tmp_path):
     rows = "{n}{half},a remark of some five words\n"
     half = table(tmp_path, "load,note\n" + "".join(rows.format(n=n, half=".5") for n in range(4)))
-    assert list(make_ablation("lstm", half, "load")[0].tasks) == ["series"]
-    assert list(make_ablation("lstm", half, "load", text="note")[0].tasks) == ["sentiment"]
+    assert list(make_ablation("lstm", half, "load").tasks) == ["series"]
+    assert list(make_ablation("lstm", half, "load", text="note").tasks) == ["sentiment"]
     whole = table(tmp_path, "load,note\n" + "".join(rows.format(n=n, half="") for n in range(4)))
-    assert list(make_ablation("lstm", whole, "load")[0].tasks) == ["sentiment"]
-    assert list(make_ablation("lstm", whole, "load", forecast=True)[0].tasks) == ["series"]
+    assert list(make_ablation("lstm", whole, "load").tasks) == ["sentiment"]
+    assert list(make_ablation("lstm", whole, "load", forecast=True).tasks) == ["series"]
 
 
 def test_labelled_series_have_their_classes_with_them(tmp_path):
     train, test = table(tmp_path, "", "Arrow_TRAIN.ts"), table(tmp_path, "", "Arrow_TEST.ts")
     other = table(tmp_path, "", "others.tsv")
-    study, options = make_ablation("gru", train)
+    study = make_ablation("gru", train)
     assert (list(study.tasks), study.name) == (["series-classes"], "ablate-gru-Arrow-TRAIN")
     assert study.about == "Which gates does gru need to know the classes of Arrow_TRAIN.ts?"
-    assert options == {"train": str(train), "test": str(test)}
-    assert make_ablation("gru", train, test=other)[1] == {"train": str(train), "test": str(other)}
-    assert make_ablation("gru", other, test=train)[1] == {"train": str(other), "test": str(train)}
+    assert options_of(study) == {"train": str(train), "test": str(test)}
+    assert options_of(make_ablation("gru", train, test=other)) == {"train": str(train), "test": str(other)}
+    assert options_of(make_ablation("gru", other, test=train)) == {"train": str(other), "test": str(train)}
 
 
 def test_a_table_of_tabs_has_a_target(tmp_path):
     data = table(tmp_path, READINGS.replace(",", "\t"), "readings.tsv")
-    assert list(make_ablation("lstm", data, "load")[0].tasks) == ["series"]
+    assert list(make_ablation("lstm", data, "load").tasks) == ["series"]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +99,8 @@ def test_what_is_asked_must_be_said(tmp_path, name, asked, says):
 
 def test_a_cell_of_ones_own(tmp_path):
     own = table(tmp_path, "g = sigmoid(W_g @ x + b_g)\nh = g * tanh(W @ x + R @ h)", "own.cell")
-    study, options = make_ablation(str(own), table(tmp_path, READINGS), "load")
-    plan = make_plan(study, Path(), options=options)
+    study = make_ablation(str(own), table(tmp_path, READINGS), "load")
+    plan = make_plan(study, Path())
     assert [run.settings.cell for run in plan.runs] == ["own", "own without g"]
     assert "g" not in find_cell(f"{own} without g").names
 
@@ -115,7 +121,7 @@ def test_many_gates_need_more_seeds(tmp_path):
     data = table(tmp_path, READINGS)
     gates = "".join(f"g{n} = sigmoid(W_{n} @ x)\n" for n in range(9))
     own = table(tmp_path, gates + "h = tanh(R @ h) * " + " * ".join(f"g{n}" for n in range(9)), "many.cell")
-    assert make_ablation(str(own), data, "load")[0].seeds == 9
+    assert make_ablation(str(own), data, "load").seeds == 9
 
 
 @pytest.mark.parametrize(
