@@ -32,6 +32,12 @@ def wide_terminal(monkeypatch):
 
 
 @pytest.fixture
+def every_step_is_watched(monkeypatch):
+    """So that a test can stop a run at a step."""
+    monkeypatch.setattr("gatelab.training.fit.WATCH_SECONDS", 0.0)
+
+
+@pytest.fixture
 def needs_data():
     """A function that skips the test unless the sources of these names are at hand."""
 

@@ -72,6 +72,13 @@ def test_threads_change_no_bit(monkeypatch):
         assert all(map(torch.equal, found[0], others))
 
 
+def test_a_rate_that_is_too_large_diverges_without_a_word(recwarn):
+    parameters, gradient, averages, squares = started(40, torch.float32)
+    gradient.fill_(1.0)
+    StandingAdam(parameters, gradient, averages, squares, BETAS, EPSILON).step(1, 1e300)
+    assert parameters.isinf().all() and not recwarn
+
+
 def test_nan_stays_where_it_is():
     parameters, gradient, averages, squares = started(40, torch.float32)
     gradient.fill_(1.0)

@@ -13,6 +13,8 @@ from gatelab.studies.spec import read_study
 from gatelab.studies.store import Store
 from gatelab.training.fit import fit
 
+pytestmark = pytest.mark.usefixtures("every_step_is_watched")
+
 TEXT = """
 name = "small"
 cells = ["f", "lstm", "o"]

@@ -14,6 +14,8 @@ from gatelab.training.folder import read_run
 from gatelab.training.loop import Training
 from gatelab.training.settings import make_settings
 
+pytestmark = pytest.mark.usefixtures("every_step_is_watched")
+
 STUDY = """
 name = "small"
 cells = ["f", "lstm"]

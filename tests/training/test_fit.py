@@ -15,6 +15,8 @@ from gatelab.training.loop import Training
 from gatelab.training.replicas import load_replicas, make_model
 from gatelab.training.settings import make_settings
 
+pytestmark = pytest.mark.usefixtures("every_step_is_watched")
+
 
 def settings_for(task, cell="f", hidden_size=3, seeds=(0, 1, 2), steps=12, **options):
     return make_settings(task, cell, hidden_size, seeds, steps=steps, **options)

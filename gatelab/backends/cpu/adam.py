@@ -6,11 +6,11 @@ for them. What is computed here is the same, and rounded alike where beta1 is ov
 
 from __future__ import annotations
 
+import ctypes
 import math
 from array import array
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,6 +36,9 @@ ADAM = (
 FACTORS = ("fresh", "kept square", "fresh square", "correction", "epsilon", "rate", "decay", "kept")
 """1 - beta1; beta2; 1 - beta2; the root of 1 - beta2**t; epsilon; -rate / (1 - beta1**t); what is added to a gradient
 of its parameter; what a parameter is multiplied by before anything else."""
+
+CORRECTION, RATE, KEPT = map(FACTORS.index, ("correction", "rate", "kept"))
+"""The places of those that are others in each step."""
 
 WORTH_A_THREAD = 2**15
 """Numbers from which a second thread takes less time than it costs to wake it."""
@@ -105,11 +108,12 @@ class StandingAdam:
         self.betas, self.decay, self.decoupled = betas, decay, decoupled
         tensors = parameters, gradients, averages, squares
         first = 1 - betas[0], betas[1], 1 - betas[1], 1.0, epsilon, 0.0, 0.0 if decoupled else decay, 1.0
-        self.factors = np.array(first, np.float64 if parameters.dtype == torch.float64 else np.float32)
+        number = ctypes.c_double if parameters.dtype == torch.float64 else ctypes.c_float
+        self.factors = (number * len(FACTORS))(*first)  # One that is too large becomes infinite, without a word.
         function, self.owner = _function(BITS[parameters.dtype], this_host())
         count = parameters.numel()
         threads = min(torch.get_num_threads(), 1 + count // WORTH_A_THREAD)
-        fixed = function, *(tensor.data_ptr() for tensor in tensors), self.factors.ctypes.data
+        fixed = function, *(tensor.data_ptr() for tensor in tensors), ctypes.addressof(self.factors)
         program = Program([[[(*fixed, *part)] for part in shares(count, threads)]], 0, [])
         self._words = program.place(array("q"), 0)
         self._run, self._held = Chain(program.starts(self._words)), tensors
@@ -117,7 +121,7 @@ class StandingAdam:
     def step(self, number: int, rate: float) -> None:
         """The step of this number, counted from 1, at this rate."""
         first, second = (1 - beta**number for beta in self.betas)
-        self.factors[3], self.factors[5] = math.sqrt(second), -rate / first
+        self.factors[CORRECTION], self.factors[RATE] = math.sqrt(second), -rate / first
         if self.decoupled:
-            self.factors[7] = 1 - rate * self.decay
+            self.factors[KEPT] = 1 - rate * self.decay
         self._run()
