@@ -13,8 +13,8 @@ Threads = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Threads of torch in each process. At the sizes of small studies more gain nothing, and lose much on a "
-        "busy machine.",
+        help="Threads in each process. With several seeds or a large model more are faster; one small model gains "
+        "nothing from them, and loses much on a busy machine.",
     ),
 ]
 
