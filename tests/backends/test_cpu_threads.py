@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gatelab.backends.cpu import threads
-from gatelab.backends.cpu.adam import ADAM, _function
+from gatelab.backends.cpu.adam import ADAM, pass_for
 from gatelab.backends.cpu.host import this_host
 from gatelab.backends.cpu.launch import shares
 from gatelab.backends.cpu.program import Program
@@ -26,7 +26,7 @@ def doubling(values, parts):
     """A program that multiplies numbers by 2, in parts of a thread each; with what must be held for it."""
     # Adam with a decay that is decoupled, and no gradient, does so.
     zeros, factors = torch.zeros(COUNT), torch.tensor([0.0, 0, 0, 1, 1, 0, 0, 2])
-    function, owner = _function(32, this_host())
+    function, owner = pass_for(32, this_host())
     fixed = function, *(tensor.data_ptr() for tensor in (values, zeros, zeros, zeros, factors))
     assert len(fixed) + 2 == len(ADAM) + 1
     program = Program([[[(*fixed, *part)] for part in shares(COUNT, parts)]], 0, [])

@@ -43,8 +43,6 @@ CORRECTION, RATE, KEPT = map(FACTORS.index, ("correction", "rate", "kept"))
 WORTH_A_THREAD = 2**15
 """Numbers from which a second thread takes less time than it costs to wake it."""
 
-BITS = {torch.float32: 32, torch.float64: 64}
-
 
 def adam(form: Form, name: str) -> Code:
     """The pass of `ADAM`. Numbers that are too small for their form stay what they are, as torch has it."""
@@ -69,7 +67,7 @@ def adam(form: Form, name: str) -> Code:
 
 
 @lru_cache(maxsize=8)
-def _function(bits: int, host: Host) -> tuple[int, object]:
+def pass_for(bits: int, host: Host) -> tuple[int, object]:
     """Where the pass is, compiled once, and what keeps it in memory."""
     engine = assemble(function_text(bits, host), host)
     return engine.get_function_address("adam"), engine
@@ -110,7 +108,7 @@ class StandingAdam:
         first = 1 - betas[0], betas[1], 1 - betas[1], 1.0, epsilon, 0.0, 0.0 if decoupled else decay, 1.0
         number = ctypes.c_double if parameters.dtype == torch.float64 else ctypes.c_float
         self.factors = (number * len(FACTORS))(*first)  # One that is too large becomes infinite, without a word.
-        function, self.owner = _function(BITS[parameters.dtype], this_host())
+        function, self.owner = pass_for(torch.finfo(parameters.dtype).bits, this_host())
         count = parameters.numel()
         threads = min(torch.get_num_threads(), 1 + count // WORTH_A_THREAD)
         fixed = function, *(tensor.data_ptr() for tensor in tensors), ctypes.addressof(self.factors)

@@ -26,6 +26,7 @@ from gatelab.backends.cpu.jit import assemble, form_of, module_text
 from gatelab.backends.cpu.launch import WORTH_A_THREAD, shares
 from gatelab.backends.cpu.losses import LOSSES
 from gatelab.backends.cpu.program import Job, Own, Program
+from gatelab.backends.cpu.refusal import NUMBERS
 from gatelab.errors import ShapeError, TaskError
 
 MOST = 2**20
@@ -36,8 +37,6 @@ Rows = tuple[int, int]
 
 Strided = tuple[int, int, int]
 """Any matrix: its address, and the numbers from row to row and from column to column."""
-
-BITS = {torch.float32: 32, torch.float64: 64}
 
 
 class Loss(NamedTuple):
@@ -79,7 +78,7 @@ def functions_text(loss: str, bits: int, host: Host) -> str:
 def suits(hidden: Tensor, weight: Tensor) -> bool:
     """Whether it is ours to read `hidden` (R, [T,] B, H) with `weight` (R, O, H), lying as they do."""
     return (
-        hidden.dtype in BITS
+        hidden.dtype in NUMBERS
         and hidden[(0,) * (hidden.ndim - 2)].is_contiguous()
         and weight.is_contiguous()
         and hidden[0].numel() * weight.shape[-2] <= MOST
@@ -114,7 +113,7 @@ class StandingHead:
         slopes, turned = torch.empty_like(self.answers), weight.new_empty(replicas, width, outputs)
         zeros, one = hidden.new_zeros(max(width, outputs)), hidden.new_ones(())
         self._held = weight, bias, gradients, slopes, turned, zeros, one
-        found = functions(loss.name, BITS[hidden.dtype], this_host())
+        found = functions(loss.name, torch.finfo(hidden.dtype).bits, this_host())
         answers, batch = prod(lead), lead[-1]
         divisor = {None: 1, "sequences": answers, "answers": answers * outputs}[loss.over]
 
